@@ -1,0 +1,33 @@
+import { defineConfig } from 'vitest/config';
+
+// unit: no database, no process, no network; what `npm run check` runs.
+// integration: real Postgres, kernel, processes, one room at a time.
+// e2e: the built program driven by real clients.
+const integration = ['test/**/*.integration.test.ts', 'test/conformance/**/*.test.ts'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...integration, 'test/e2e/**'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: { name: 'integration', include: integration, testTimeout: 60_000, hookTimeout: 60_000 },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
