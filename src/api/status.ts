@@ -28,6 +28,11 @@ const codes = {
 
 export type Reason = keyof typeof codes;
 
+/** Whether `text` is a reason that this program knows. */
+export function isReason(text: string | undefined): text is Reason {
+  return text !== undefined && Object.hasOwn(codes, text);
+}
+
 /** One field that is wrong. `reason` is upstream's cause type (FieldValueInvalid …), `field` a path such as spec.ports[0].port. */
 export type FieldCause = Readonly<Required<Pick<StatusCause, 'reason' | 'message' | 'field'>>>;
 

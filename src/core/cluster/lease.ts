@@ -1,0 +1,142 @@
+/**
+ * Leader election by a Lease: whoever holds it leads, and stops leading before anyone else may start.
+ *
+ * The holder renews every `retryMs`. If it cannot for `renewDeadlineMs`, it stops by itself; others take over only
+ * `leaseDurationMs` after the last renewal that *they saw*, by their own clock, so clocks need not agree.
+ */
+import { StatusError } from '../../api/status.ts';
+import type { Lease } from '../../api/types/coordination.ts';
+import { deadline, rfc3339Micro } from '../../std/clock.ts';
+import type { Clock } from '../../std/clock.ts';
+import type { Logger } from '../../std/log.ts';
+import type { ClusterClient } from './client.ts';
+import { leases } from './resource-ref.ts';
+
+export interface ElectionOptions {
+  readonly client: ClusterClient;
+  readonly namespace: string;
+  readonly name: string;
+  /** Unlike that of any other candidate, also of this program's earlier runs. */
+  readonly identity: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Leads until the signal given to it aborts; is called again after each new election. */
+  readonly lead: (signal: AbortSignal) => Promise<void>;
+  readonly leaseDurationMs?: number;
+  readonly renewDeadlineMs?: number;
+  readonly retryMs?: number;
+}
+
+/** Takes part in the election until `signal` aborts; gives the lease back then, so that the next one need not wait. */
+export async function runElection(options: ElectionOptions, signal: AbortSignal): Promise<void> {
+  const { clock, log, lead, retryMs = 2_000 } = options;
+  const candidate = createCandidate(options);
+  while (!signal.aborted) {
+    if (await candidate.tryAcquire(signal)) {
+      log.info('leading', { lease: options.name });
+      const term = new AbortController();
+      const leading = lead(AbortSignal.any([term.signal, signal])).catch((error: unknown) => {
+        if (!signal.aborted) log.error('leading failed', { lease: options.name, error });
+        term.abort(error);
+      });
+      await candidate.holdOn(AbortSignal.any([term.signal, signal]));
+      term.abort(new Error('leadership lost'));
+      await leading;
+      log.info('no longer leading', { lease: options.name });
+      await candidate.release();
+    }
+    await clock.sleep(retryMs, signal).catch(() => {});
+  }
+}
+
+interface Candidate {
+  /** Whether we hold the lease now. */
+  tryAcquire(signal: AbortSignal): Promise<boolean>;
+  /** Renews until that fails for the renew deadline, or `signal` aborts. */
+  holdOn(signal: AbortSignal): Promise<void>;
+  /** Gives up the lease if it is ours. Failing to is no harm: it expires. */
+  release(): Promise<void>;
+}
+
+function createCandidate(options: ElectionOptions): Candidate {
+  const { client, namespace, name, identity, clock, log } = options;
+  const { leaseDurationMs = 15_000, renewDeadlineMs = 10_000, retryMs = 2_000 } = options;
+  let seen: { readonly version: string | undefined; readonly at: number } | undefined;
+  let held: Lease | undefined;
+
+  const read = async (signal: AbortSignal): Promise<Lease | undefined> => {
+    try {
+      return await client.get(leases, { namespace, name }, signal);
+    } catch (error) {
+      if (error instanceof StatusError && error.reason === 'NotFound') return undefined;
+      throw error;
+    }
+  };
+  const specOf = (lease: Lease | undefined, holder: string): Lease['spec'] => {
+    const now = rfc3339Micro(clock.now());
+    const ours = lease?.spec.holderIdentity === holder;
+    return {
+      holderIdentity: holder,
+      leaseDurationSeconds: Math.ceil(leaseDurationMs / 1000),
+      acquireTime: ours ? (lease.spec.acquireTime ?? now) : now,
+      renewTime: now,
+      leaseTransitions: (lease?.spec.leaseTransitions ?? 0) + (lease !== undefined && !ours ? 1 : 0),
+    };
+  };
+  const attempt = async (signal: AbortSignal): Promise<boolean> => {
+    const lease = await read(signal);
+    if (lease === undefined) {
+      held = await client.create(leases, { metadata: { namespace, name }, spec: specOf(undefined, identity) }, signal);
+      return true;
+    }
+    if (seen === undefined || seen.version !== lease.metadata.resourceVersion) {
+      seen = { version: lease.metadata.resourceVersion, at: clock.monotonic() };
+    }
+    const holder = lease.spec.holderIdentity ?? '';
+    const lasts = (lease.spec.leaseDurationSeconds ?? 15) * 1000;
+    if (holder !== '' && holder !== identity && clock.monotonic() - seen.at < lasts) return false;
+    held = await client.update(leases, { ...lease, spec: specOf(lease, identity) }, undefined, signal);
+    return true;
+  };
+
+  return {
+    tryAcquire: async (signal) => {
+      try {
+        return await attempt(deadline(renewDeadlineMs, signal));
+      } catch (error) {
+        // Somebody was faster (Conflict, AlreadyExists), or the gateway is away: either way we do not lead.
+        log.debug('lease not acquired', { lease: name, error });
+        return false;
+      }
+    },
+    holdOn: async (signal) => {
+      let renewed = clock.monotonic();
+      while (!signal.aborted) {
+        await clock.sleep(retryMs, signal).catch(() => {});
+        if (signal.aborted) return;
+        try {
+          if (!(await attempt(deadline(renewDeadlineMs, signal)))) return;
+          renewed = clock.monotonic();
+        } catch (error) {
+          log.warn('lease not renewed', { lease: name, error });
+          if (clock.monotonic() - renewed >= renewDeadlineMs - retryMs) return;
+        }
+      }
+    },
+    release: async () => {
+      if (held === undefined) return;
+      const lease = held;
+      held = undefined;
+      try {
+        await client.update(
+          leases,
+          { ...lease, spec: { ...lease.spec, holderIdentity: '' } },
+          undefined,
+          deadline(retryMs),
+        );
+      } catch (error) {
+        log.debug('lease not given back', { lease: name, error });
+      }
+    },
+  };
+}
