@@ -37,16 +37,23 @@ const scalars = {
   'metav1.Duration': 'string',
   Duration: 'string',
   interface: 'unknown',
+  'types.NodeName': 'string',
+  'runtime.Unknown': 'unknown',
 };
 const packages = {
   metav1: 'meta/v1',
   v1: 'v1',
   corev1: 'v1',
   core: 'v1',
+  apiv1: 'v1',
+  authnv1: 'authentication.k8s.io/v1',
   rbacv1: 'rbac.authorization.k8s.io/v1',
   authenticationv1: 'authentication.k8s.io/v1',
   apidiscoveryv2: 'apidiscovery.k8s.io/v2',
 };
+
+/** The discovery types call meta/v1 `v1`; everybody else means core by it. */
+const packageOf = (group, alias) => (group.startsWith('apidiscovery.') && alias === 'v1' ? 'meta/v1' : packages[alias]);
 
 function typescript(group, go, imports) {
   if (go.startsWith('*')) return typescript(group, go.slice(1), imports);
@@ -59,7 +66,7 @@ function typescript(group, go, imports) {
   if (map) return `Readonly<Record<string, ${typescript(group, map[2], imports)}>>`;
   if (scalars[go]) return scalars[go];
   const [left, right] = go.includes('.') ? go.split('.') : [undefined, go];
-  const from = left === undefined ? group : packages[left];
+  const from = left === undefined ? group : packageOf(group, left);
   if (from === undefined || table[from]?.[right] === undefined) return 'unknown';
   const named = table[from][right];
   if (named.fields?.length === 0 && named.of === undefined) return 'Readonly<Record<string, never>>';
@@ -80,7 +87,7 @@ function fieldsOf(group, name) {
       const go = field.type.replace(/^\*/, '');
       if (/(^|\.)(TypeMeta|ListMeta|ObjectMeta)$/.test(go) && go.endsWith('TypeMeta')) continue;
       const [left, right] = go.includes('.') ? go.split('.') : [undefined, go];
-      const from = left === undefined ? group : packages[left];
+      const from = left === undefined ? group : packageOf(group, left);
       if (table[from]?.[right]?.fields) out.push(...fieldsOf(from, right));
     }
   }
@@ -95,6 +102,7 @@ for (const [group, types] of Object.entries(table)) {
   const body = [];
   for (const [name, type] of Object.entries(types)) {
     if (scalars[name] && group === 'meta/v1') continue;
+    if (type.of === '*ast.InterfaceType' || type.of === 'watch.Event') continue; // Go interfaces, nothing on the wire
     if (group === 'v1' && name === 'List') continue; // the same as meta/v1 List
     if (type.of !== undefined) {
       const values = type.enum?.filter((value) => value !== '');

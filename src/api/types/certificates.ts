@@ -110,7 +110,7 @@ export interface PodCertificateRequestSpec {
   readonly podUID: string;
   readonly serviceAccountName: string;
   readonly serviceAccountUID: string;
-  readonly nodeName: unknown;
+  readonly nodeName: string;
   readonly nodeUID: string;
   readonly maxExpirationSeconds?: number;
   readonly stubPKCS10Request: string;

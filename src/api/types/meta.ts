@@ -65,8 +65,6 @@ export type CauseType =
   | 'UnexpectedServerResponse'
   | (string & {});
 
-export type Common = unknown;
-
 export interface Condition {
   readonly type: string;
   readonly status: ConditionStatus;
@@ -106,8 +104,6 @@ export interface FieldSelectorRequirement {
   readonly operator: FieldSelectorOperator;
   readonly values?: readonly string[];
 }
-
-export type FieldsV1Reader = unknown;
 
 export interface GetOptions {
   readonly apiVersion?: string;
@@ -149,8 +145,6 @@ export interface GroupVersionResource {
 
 export type IncludeObjectPolicy = 'Metadata' | 'None' | 'Object' | (string & {});
 
-export type InternalEvent = unknown;
-
 export interface LabelSelector {
   readonly matchLabels?: Readonly<Record<string, string>>;
   readonly matchExpressions?: readonly LabelSelectorRequirement[];
@@ -171,8 +165,6 @@ export interface List {
   readonly items: readonly unknown[];
 }
 
-export type ListInterface = unknown;
-
 export interface ListMeta {
   readonly selfLink?: string;
   readonly resourceVersion?: string;
@@ -180,8 +172,6 @@ export interface ListMeta {
   readonly remainingItemCount?: number;
   readonly shardInfo?: ShardInfo;
 }
-
-export type ListMetaAccessor = unknown;
 
 export interface ListOptions {
   readonly apiVersion?: string;
@@ -211,8 +201,6 @@ export interface ManagedFieldsEntry {
 
 export type ManagedFieldsOperationType = 'Apply' | 'Update' | (string & {});
 
-export type Object = unknown;
-
 export interface ObjectMeta {
   readonly name: string;
   readonly generateName?: string;
@@ -230,8 +218,6 @@ export interface ObjectMeta {
   readonly finalizers?: readonly string[];
   readonly managedFields?: readonly ManagedFieldsEntry[];
 }
-
-export type ObjectMetaAccessor = unknown;
 
 export interface OwnerReference {
   readonly apiVersion: string;
@@ -285,8 +271,6 @@ export interface ServerAddressByClientCIDR {
 export interface ShardInfo {
   readonly selector: string;
 }
-
-export type ShardedListInterface = unknown;
 
 export interface Status {
   readonly apiVersion?: string;
@@ -375,8 +359,6 @@ export interface Timestamp {
   readonly seconds: number;
   readonly nanos: number;
 }
-
-export type Type = unknown;
 
 export interface TypeMeta {
   readonly kind?: string;
