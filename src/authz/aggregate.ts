@@ -1,28 +1,13 @@
 import type { KubeObject } from '../api/meta.ts';
+import type { Labels } from '../api/selector.ts';
+import { matchesLabels, selectorOf } from '../api/selector.ts';
 import type { LabelSelector } from '../api/types/meta.ts';
 import type { PolicyRule } from '../api/types/rbac.ts';
 import { aggregationOf, rulesOf } from './policy-object.ts';
 
-/** Whether labels meet every requirement of `selector`. A selector without requirements selects everything. An unknown operator selects nothing. */
-export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
-  const value = (key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined);
-  const wanted = Object.entries(selector.matchLabels ?? {});
-  if (!wanted.every(([key, expected]) => value(key) === expected)) return false;
-  return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const found = value(key);
-    switch (operator) {
-      case 'In':
-        return found !== undefined && values.includes(found);
-      case 'NotIn':
-        return found === undefined || !values.includes(found);
-      case 'Exists':
-        return found !== undefined;
-      case 'DoesNotExist':
-        return found === undefined;
-      default:
-        return false;
-    }
-  });
+/** Whether any of `selectors` selects an object with `labels`. */
+export function selectsAny(selectors: readonly LabelSelector[], labels: Labels | undefined): boolean {
+  return selectors.some((selector) => matchesLabels(selectorOf(selector), labels));
 }
 
 /**
@@ -36,8 +21,8 @@ export function planAggregation(role: KubeObject, all: readonly KubeObject[]): r
   if (selectors === undefined) return undefined;
   const sources = all
     .filter((other) => other.metadata.name !== role.metadata.name)
-    .filter((other) => selectors.some((selector) => selects(selector, other.metadata.labels ?? {})))
-    .toSorted((a, b) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1));
+    .filter((other) => selectsAny(selectors, other.metadata.labels))
+    .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   return uniqueRules(sources.flatMap(rulesOf));
 }
 

@@ -152,7 +152,7 @@ export function createNodeGraph(): NodeGraph {
       case 'serviceaccounts/token':
         return mentions('serviceaccounts', namespace, name) ? rule(['create']) : undefined;
       case 'pods':
-        if (requiredValue(request.fieldSelector ?? '', 'spec.nodeName') === node) {
+        if (requiredValue(request, 'spec.nodeName') === node) {
           return { verbs: ['list', 'watch'], apiGroups: [''], resources: ['pods'] };
         }
         return isOn(view, namespace, name) ? rule([...read, 'delete']) : undefined;

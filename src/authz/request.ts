@@ -1,4 +1,6 @@
-import type { AccessRequest } from '../api/access.ts';
+import type { AccessRequest, ResourceAccess } from '../api/access.ts';
+import { parseFieldSelector } from '../api/field-selector.ts';
+import { StatusError } from '../api/status.ts';
 
 /** Verbs whose requests carry their object's name in a field selector rather than in the path. */
 const collectionVerbs: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection']);
@@ -8,26 +10,21 @@ const collectionVerbs: ReadonlySet<string> = new Set(['list', 'watch', 'deleteco
  * deletecollection to. '' when the request is about more than one object or about none by name.
  * Source: Kubernetes request info.
  */
-export function judgedName(request: Extract<AccessRequest, { kind: 'resource' }>): string {
-  if (request.name !== '' || request.fieldSelector === undefined) return request.name;
-  return collectionVerbs.has(request.verb) ? (requiredValue(request.fieldSelector, 'metadata.name') ?? '') : '';
+export function judgedName(request: ResourceAccess): string {
+  if (request.name !== '' || !collectionVerbs.has(request.verb)) return request.name;
+  return requiredValue(request, 'metadata.name') ?? '';
 }
 
-/**
- * The value that `selector` demands of `field` by `=` or `==`; undefined when it demands none, or when the selector
- * cannot be read: an unreadable selector narrows nothing.
- */
-export function requiredValue(selector: string, field: string): string | undefined {
-  for (const term of splitTerms(selector)) {
-    const match = /^([^=!\\]+)==?((?:[^=,\\]|\\[\\,=])*)$/.exec(term);
-    if (match?.[1] === field) return (match[2] ?? '').replaceAll(/\\([\\,=])/g, '$1');
+/** The value that the request's field selector demands of `field`; undefined when it demands none. A selector that cannot be read narrows nothing. */
+export function requiredValue(request: ResourceAccess, field: string): string | undefined {
+  if (request.fieldSelector === undefined || request.fieldSelector === '') return undefined;
+  try {
+    const terms = parseFieldSelector(request, request.fieldSelector);
+    return terms.find((term) => term.field === field && !term.negated)?.value;
+  } catch (error) {
+    if (error instanceof StatusError) return undefined;
+    throw error;
   }
-  return undefined;
-}
-
-/** Splits at commas that no backslash escapes. */
-function splitTerms(selector: string): readonly string[] {
-  return selector.match(/(?:[^,\\]|\\.)+/g) ?? [];
 }
 
 /**

@@ -7,7 +7,7 @@
 import type { KubeObject } from '../api/meta.ts';
 import type { LabelSelector } from '../api/types/meta.ts';
 import type { PolicyRule } from '../api/types/rbac.ts';
-import { selects, uniqueRules } from './aggregate.ts';
+import { selectsAny, uniqueRules } from './aggregate.ts';
 import type { Cell } from './cell.ts';
 import { compileRule } from './compile.ts';
 import type { RoleKind } from './policy-object.ts';
@@ -133,23 +133,20 @@ export class RoleIndex {
   #invalidateAggregates(definition: RoleDefinition | undefined, seen: Set<RoleEntry>): void {
     if (definition === undefined) return;
     for (const entry of this.#aggregated) {
-      if (!seen.has(entry) && selectsAny(entry, definition.labels)) this.#invalidate(entry, entry.definition, seen);
+      if (!seen.has(entry) && selectsAny(entry.definition?.aggregates ?? [], definition.labels))
+        this.#invalidate(entry, entry.definition, seen);
     }
   }
 
   #gather(entry: RoleEntry, seen: Set<RoleEntry>): readonly PolicyRule[] {
     seen.add(entry);
-    const { definition } = entry;
-    if (definition === undefined) return [];
-    if (definition.aggregates === undefined) return definition.rules;
+    if (entry.definition === undefined) return [];
+    const { aggregates, rules } = entry.definition;
+    if (aggregates === undefined) return rules;
     return [...this.#clusterRoles.values()]
       .filter((other) => other.definition !== undefined && !seen.has(other))
-      .filter((other) => selectsAny(entry, other.definition?.labels ?? {}))
+      .filter((other) => selectsAny(aggregates, other.definition?.labels))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1))
       .flatMap((other) => (seen.has(other) ? [] : this.#gather(other, seen)));
   }
-}
-
-function selectsAny(entry: RoleEntry, labels: Readonly<Record<string, string>>): boolean {
-  return entry.definition?.aggregates?.some((selector) => selects(selector, labels)) ?? false;
 }
