@@ -13,6 +13,7 @@ import { compileRule } from './compile.ts';
 import { DecisionCache } from './decision-cache.ts';
 import type { Binding } from './grant-index.ts';
 import { GrantIndex } from './grant-index.ts';
+import { fullAuthority, mastersGroup } from './masters.ts';
 import { createNodeGraph } from './node.ts';
 import { requestKey } from './request.ts';
 import type { CompiledRule } from './rule.ts';
@@ -44,15 +45,6 @@ export interface Authorizer {
   /** The rules of the role that a binding in `namespace` refers to; undefined if there is no such role. */
   rulesOfRole(ref: RoleRef, namespace: string): readonly PolicyRule[] | undefined;
 }
-
-/** Members of this group may do everything. Upstream's name for it. */
-export const mastersGroup = 'system:masters';
-
-/** What cluster-admin may do, as rules. */
-export const fullAuthority: readonly PolicyRule[] = [
-  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
-  { verbs: ['*'], nonResourceURLs: ['*'] },
-];
 
 const masters: readonly Candidate[] = fullAuthority.map((rule, index) =>
   builtin(`masters.${index}`, compileRule(rule), mastersGroup, index),
