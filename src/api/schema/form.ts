@@ -18,6 +18,8 @@ export interface ObjectSchema {
   readonly own: readonly Field[];
   /** Embedded structs: in JSON their fields stand beside `own`, in protobuf they are a message under `number`. */
   readonly embedded: readonly { readonly number: number; readonly schema: ObjectSchema }[];
+  /** Fields that the output has even when the input does not: structs, and scalars and lists whose zero is written. */
+  readonly always: readonly Field[];
   /** One owner for the whole, when it is applied. */
   readonly atomic: boolean;
   /** Fields that are not declared are kept as they are, not pruned. */
@@ -90,13 +92,15 @@ export interface Layout {
   readonly embedded: readonly { readonly number: number | undefined; readonly schema: ObjectSchema }[];
 }
 
+type Built = Pick<ObjectSchema, 'own' | 'fields' | 'embedded' | 'always'>;
+
 /** A struct whose layout is computed on first use, once. An embedded struct without a number is lifted into `own`. */
 export function lazyObject(
   head: Pick<ObjectSchema, 'name' | 'group' | 'atomic' | 'open'>,
   layout: () => Layout,
 ): ObjectSchema {
-  let built: Pick<ObjectSchema, 'own' | 'fields' | 'embedded'> | undefined;
-  const build = (): Pick<ObjectSchema, 'own' | 'fields' | 'embedded'> => {
+  let built: Built | undefined;
+  const build = (): Built => {
     if (built !== undefined) return built;
     const { own: declared, embedded: parts } = layout();
     const own = [...parts.flatMap((part) => (part.number === undefined ? part.schema.own : [])), ...declared];
@@ -105,7 +109,8 @@ export function lazyObject(
     );
     const fields = new Map(embedded.flatMap((part) => [...part.schema.fields]));
     for (const field of own) fields.set(field.name, field);
-    built = { own, embedded, fields };
+    const always = [...fields.values()].filter((f) => !f.nullable && (f.schema.kind === 'object' || !f.omitZero));
+    built = { own, embedded, fields, always };
     return built;
   };
   return {
@@ -119,6 +124,9 @@ export function lazyObject(
     },
     get embedded() {
       return build().embedded;
+    },
+    get always() {
+      return build().always;
     },
   };
 }
