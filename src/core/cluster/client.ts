@@ -19,6 +19,8 @@ export interface ListQuery {
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
   readonly resourceVersion?: string | undefined;
+  /** Only apiVersion, kind and metadata of each object: for readers that look at nothing else. */
+  readonly metadataOnly?: boolean;
 }
 
 export interface List<T> {
@@ -66,12 +68,17 @@ export interface ClusterClient {
     patch: { readonly kind: PatchKind; readonly body: unknown; readonly subresource?: string },
     signal?: AbortSignal,
   ): Promise<T>;
+  /** Answers the object as the deletion left it (with its new resourceVersion), or the Status of a finished deletion. */
   delete<T extends ClusterObject>(
     of: ResourceRef<T>,
     at: At,
     options?: DeleteOptions,
     signal?: AbortSignal,
-  ): Promise<void>;
+  ): Promise<{ readonly metadata: { readonly resourceVersion?: string } }>;
+  /** DELETE of all objects of `of` in a namespace. */
+  deleteAll(of: ResourceRef, namespace: string, signal?: AbortSignal): Promise<void>;
+  /** GET of a path that is no object, such as discovery documents. */
+  read(path: string, signal?: AbortSignal): Promise<unknown>;
   /** POST to a subresource (binding, token, eviction): the answer as it came. */
   post<T extends ClusterObject>(
     of: ResourceRef<T>,
@@ -91,21 +98,31 @@ const patchTypes: Readonly<Record<PatchKind, string>> = {
   json: 'application/json-patch+json',
 };
 
+const json = 'application/json';
+const metadataOnly =
+  'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+
+interface Extra {
+  readonly body?: unknown;
+  readonly type?: string;
+  readonly accept?: string;
+}
+
+interface Sent extends Extra {
+  readonly method: string;
+  readonly path: string;
+  readonly signal: AbortSignal;
+}
+
 /** A client that names itself `userAgent` in the audit trail. `server` is only the base of the URLs given to `fetch`. */
 export function createClient(options: {
   readonly fetch: Fetch;
   readonly server: string;
   readonly userAgent: string;
 }): ClusterClient {
-  const send = async (
-    method: string,
-    path: string,
-    signal: AbortSignal,
-    body?: unknown,
-    type = 'application/json',
-  ): Promise<Response> => {
-    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': options.userAgent };
-    if (body !== undefined) headers['content-type'] = type;
+  const send = async ({ method, path, signal, body, type, accept }: Sent): Promise<Response> => {
+    const headers: Record<string, string> = { accept: accept ?? json, 'user-agent': options.userAgent };
+    if (body !== undefined) headers['content-type'] = type ?? json;
     const init = { method, headers, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     const response = await options.fetch(new Request(new URL(path, options.server), init));
     if (response.ok) return response;
@@ -115,11 +132,9 @@ export function createClient(options: {
     method: string,
     path: string,
     signal: AbortSignal | undefined,
-    body?: unknown,
-    type?: string,
+    more: Extra = {},
   ): Promise<T> => {
-    const limit = deadline(requestDeadlineMs, signal);
-    const response = await send(method, path, limit, body, type);
+    const response = await send({ method, path, signal: deadline(requestDeadlineMs, signal), ...more });
     return (await response.json()) as T;
   };
   const named = <T extends ClusterObject>(of: ResourceRef<T>, object: Draft<T>): unknown => ({
@@ -134,6 +149,7 @@ export function createClient(options: {
         'GET',
         `${pathOf(of, query.namespace)}${search(query)}`,
         signal,
+        query.metadataOnly === true ? { accept: metadataOnly } : {},
       );
       // Items of a list carry no apiVersion and kind of their own; users of this client may rely on them.
       const items = (answer.items ?? []).map((item: object) => ({
@@ -145,23 +161,31 @@ export function createClient(options: {
     watch: async function* (of, query, signal) {
       const path = `${pathOf(of, query.namespace)}${search({ ...query, watch: '1', allowWatchBookmarks: 'true' })}`;
       // The server ends a watch at timeoutSeconds; half a minute more means that it is gone.
-      const response = await send('GET', path, deadline((query.timeoutSeconds + 30) * 1000, signal));
+      const limit = deadline((query.timeoutSeconds + 30) * 1000, signal);
+      const accept = query.metadataOnly === true ? metadataOnly : json;
+      const response = await send({ method: 'GET', path, signal: limit, accept });
       for await (const line of lines(response)) yield toEvent(line);
     },
-    create: (of, object, signal) => call('POST', pathOf(of, object.metadata.namespace), signal, named(of, object)),
+    create: (of, object, signal) =>
+      call('POST', pathOf(of, object.metadata.namespace), signal, { body: named(of, object) }),
     update: (of, object, subresource, signal) =>
-      call('PUT', pathOf(of, object.metadata.namespace, object.metadata.name, subresource), signal, object),
+      call('PUT', pathOf(of, object.metadata.namespace, object.metadata.name, subresource), signal, { body: object }),
     patch: (of, at, patch, signal) =>
-      call('PATCH', pathOf(of, at.namespace, at.name, patch.subresource), signal, patch.body, patchTypes[patch.kind]),
-    delete: async (of, at, body, signal) => {
-      await call('DELETE', pathOf(of, at.namespace, at.name), signal, {
-        apiVersion: 'v1',
-        kind: 'DeleteOptions',
-        ...body,
-      });
+      call('PATCH', pathOf(of, at.namespace, at.name, patch.subresource), signal, {
+        body: patch.body,
+        type: patchTypes[patch.kind],
+      }),
+    delete: (of, at, body, signal) =>
+      call('DELETE', pathOf(of, at.namespace, at.name), signal, {
+        body: { apiVersion: 'v1', kind: 'DeleteOptions', ...body },
+      }),
+    deleteAll: async (of, namespace, signal) => {
+      const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background' };
+      await call('DELETE', pathOf(of, namespace), signal, { body });
     },
+    read: (path, signal) => call('GET', path, signal),
     post: (of, at, subresource, body, signal) =>
-      call('POST', pathOf(of, at.namespace, at.name, subresource), signal, body),
+      call('POST', pathOf(of, at.namespace, at.name, subresource), signal, { body }),
   };
 }
 
@@ -173,7 +197,9 @@ function pathOf(of: ResourceRef, namespace?: string, name?: string, subresource?
 }
 
 function search(query: object): string {
-  const wanted = Object.entries(query).filter(([name, value]) => name !== 'namespace' && value !== undefined);
+  const wanted = Object.entries(query).filter(
+    ([name, value]) => name !== 'namespace' && name !== 'metadataOnly' && value !== undefined,
+  );
   if (wanted.length === 0) return '';
   return `?${new URLSearchParams(wanted.map(([name, value]): [string, string] => [name, String(value)])).toString()}`;
 }

@@ -38,7 +38,7 @@ export interface Informer<T extends ClusterObject> {
 export interface InformerOptions<T extends ClusterObject> {
   readonly client: ClusterClient;
   readonly of: ResourceRef<T>;
-  readonly query?: Pick<ListQuery, 'namespace' | 'labelSelector' | 'fieldSelector'>;
+  readonly query?: Pick<ListQuery, 'namespace' | 'labelSelector' | 'fieldSelector' | 'metadataOnly'>;
   readonly indexes?: Readonly<Record<string, Index<T>>>;
   readonly clock: Clock;
   readonly log: Logger;

@@ -1,0 +1,171 @@
+/**
+ * Garbage collection: an object whose owners are all gone goes too; foreground deletion waits for dependents; orphaning
+ * cuts them loose. Works on the metadata of every resource that can be deleted.
+ */
+import type { OwnerReference } from '../../api/types/meta.ts';
+import { parseApiVersion } from '../../api/meta.ts';
+import { StatusError } from '../../api/status.ts';
+import type { ClusterClient } from '../cluster/client.ts';
+import { discoverResources } from '../cluster/discovery.ts';
+import { startInformer } from '../cluster/informer.ts';
+import type { ClusterObject, ResourceRef } from '../cluster/resource-ref.ts';
+import type { ControllerContext } from './context.ts';
+import { startController } from './controller.ts';
+import type { Reconcile } from './controller.ts';
+import { createOwnershipGraph } from './ownership-graph.ts';
+import type { GraphNode, OwnershipGraph } from './ownership-graph.ts';
+
+const identity = 'generic-garbage-collector';
+const foreground = 'foregroundDeletion';
+const orphan = 'orphan';
+// Own group of objects nobody owns and that own nothing: watching them would only cost.
+const ignored = new Set(['events']);
+
+/** Runs until the context's signal aborts. */
+export async function runGarbageCollector(context: ControllerContext): Promise<void> {
+  const { signal, clock, log } = context;
+  const client = context.clientFor(identity);
+  const resources = await discoverResources(client, ['list', 'watch', 'delete'], signal);
+  const graph = createOwnershipGraph();
+  const collected = resources.filter(({ resource }) => !ignored.has(resource));
+  const controller = startController({
+    ...context,
+    name: identity,
+    workers: 8,
+    reconcile: reconcileObject({ graph, client, resources: collected }),
+  });
+  const informers = collected.map((of) => {
+    const informer = startInformer<ClusterObject>({ client, of, query: { metadataOnly: true }, clock, log, signal });
+    informer.onChange((event) => {
+      const object = event.kind === 'deleted' ? event.previous : event.object;
+      const uid = object.metadata.uid ?? '';
+      if (event.kind === 'deleted') {
+        const dependents = graph.dependentsOf(uid);
+        const owners = object.metadata.ownerReferences ?? [];
+        graph.remove(uid);
+        for (const each of dependents) controller.enqueue(each.uid);
+        for (const owner of owners) controller.enqueue(owner.uid); // it may be waiting in the foreground
+        return;
+      }
+      graph.set({ uid, resource: of, metadata: object.metadata });
+      if (needsLook(object)) controller.enqueue(uid);
+    });
+    return informer;
+  });
+  await Promise.all(informers.map((informer) => informer.whenSynced(signal)));
+}
+
+function needsLook({ metadata }: ClusterObject): boolean {
+  const waits = (metadata.finalizers ?? []).some((each) => each === foreground || each === orphan);
+  return (metadata.ownerReferences ?? []).length > 0 || (metadata.deletionTimestamp !== undefined && waits);
+}
+
+/** Decides about one object, by uid. */
+export function reconcileObject(deps: {
+  readonly graph: OwnershipGraph;
+  readonly client: ClusterClient;
+  readonly resources: readonly ResourceRef[];
+}): Reconcile {
+  const { graph, client, resources } = deps;
+  return async (uid, signal) => {
+    const node = graph.get(uid);
+    if (node === undefined) return {};
+    if (node.metadata.deletionTimestamp !== undefined) {
+      const finalizers = node.metadata.finalizers ?? [];
+      if (finalizers.includes(orphan)) return orphanDependents(node, signal);
+      if (finalizers.includes(foreground)) return deleteDependents(node, signal);
+      return {};
+    }
+    return collect(node, signal);
+  };
+
+  /** Deletes `node` when no owner is left; drops references to owners that are gone while another still stands. */
+  async function collect(node: GraphNode, signal: AbortSignal): Promise<Record<string, never>> {
+    const owners = node.metadata.ownerReferences ?? [];
+    if (owners.length === 0) return {};
+    const states = await Promise.all(owners.map((owner) => stateOf(owner, node, signal)));
+    const solid = owners.filter((_, index) => states[index] === 'solid');
+    const waiting = owners.filter((_, index) => states[index] === 'waiting');
+    if (solid.length > 0) {
+      if (solid.length < owners.length) await setOwners(node, solid, signal);
+      return {};
+    }
+    const hasDependents = graph.dependentsOf(node.uid).length > 0;
+    const propagationPolicy = waiting.length > 0 && hasDependents ? 'Foreground' : 'Background';
+    await gone(() =>
+      client.delete(node.resource, node.metadata, { propagationPolicy, preconditions: { uid: node.uid } }, signal),
+    );
+    return {};
+  }
+
+  /** solid: it lives; waiting: it is being deleted in the foreground; absent: the server says that it is gone. */
+  async function stateOf(
+    owner: OwnerReference,
+    dependent: GraphNode,
+    signal: AbortSignal,
+  ): Promise<'solid' | 'waiting' | 'absent'> {
+    const known = graph.get(owner.uid);
+    if (known !== undefined) return isForeground(known.metadata) ? 'waiting' : 'solid';
+    const { group } = parseApiVersion(owner.apiVersion);
+    const of = resources.find((each) => each.group === group && each.kind === owner.kind);
+    if (of === undefined) return 'solid'; // a kind that is not served: nothing can be said, so nothing is deleted
+    const namespace = of.namespaced ? dependent.metadata.namespace : undefined;
+    if (of.namespaced && namespace === undefined) return 'solid'; // an owner must be of the dependent's namespace
+    try {
+      const live = await client.get(of, { namespace, name: owner.name }, signal);
+      if (live.metadata.uid !== owner.uid) return 'absent';
+      return isForeground(live.metadata) ? 'waiting' : 'solid';
+    } catch (error) {
+      if (error instanceof StatusError && error.reason === 'NotFound') return 'absent';
+      throw error;
+    }
+  }
+
+  async function deleteDependents(node: GraphNode, signal: AbortSignal): Promise<{ readonly requeueAfterMs?: number }> {
+    const dependents = graph.dependentsOf(node.uid);
+    const blocking = dependents.filter((each) =>
+      each.metadata.ownerReferences?.some((owner) => owner.uid === node.uid && owner.blockOwnerDeletion === true),
+    );
+    for (const each of dependents) {
+      if (each.metadata.deletionTimestamp === undefined) await collect(each, signal);
+    }
+    if (blocking.length === 0) await dropFinalizer(node, foreground, signal);
+    return {}; // each dependent that goes brings us back
+  }
+
+  async function orphanDependents(node: GraphNode, signal: AbortSignal): Promise<Record<string, never>> {
+    for (const each of graph.dependentsOf(node.uid)) {
+      const rest = (each.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== node.uid);
+      await setOwners(each, rest, signal);
+    }
+    await dropFinalizer(node, orphan, signal);
+    return {};
+  }
+
+  async function setOwners(node: GraphNode, owners: readonly OwnerReference[], signal: AbortSignal): Promise<void> {
+    const ownerReferences = owners.length === 0 ? null : owners;
+    const { resourceVersion } = node.metadata; // a conflict brings a newer view
+    const body = { metadata: { uid: node.uid, resourceVersion, ownerReferences } };
+    await gone(() => client.patch(node.resource, node.metadata, { kind: 'merge', body }, signal));
+  }
+
+  async function dropFinalizer(node: GraphNode, finalizer: string, signal: AbortSignal): Promise<void> {
+    const rest = (node.metadata.finalizers ?? []).filter((each) => each !== finalizer);
+    const { resourceVersion } = node.metadata;
+    const body = { metadata: { uid: node.uid, resourceVersion, finalizers: rest.length === 0 ? null : rest } };
+    await gone(() => client.patch(node.resource, node.metadata, { kind: 'merge', body }, signal));
+  }
+}
+
+function isForeground(metadata: GraphNode['metadata']): boolean {
+  return metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).includes(foreground);
+}
+
+/** Runs `change`; that the object is gone, or is another one by now, is as good as done. */
+async function gone(change: () => Promise<unknown>): Promise<void> {
+  try {
+    await change();
+  } catch (error) {
+    if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
+  }
+}
