@@ -72,6 +72,7 @@ export function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-function strings(value: unknown): readonly string[] {
+/** The texts in `value`, in order; none if it is no list. */
+export function strings(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
 }
