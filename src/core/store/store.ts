@@ -78,7 +78,10 @@ export type WatchSignal =
 
 /** Rows of one writer that ride in the transaction of its change; `Row` belongs to the room that made them (audit). */
 export interface Companion<Row> {
-  /** Inserts `rows` on `connection`, inside the open transaction, in one statement. */
+  /**
+   * Inserts `rows` on `connection`, inside the open transaction, in one statement, issued before the first await: COMMIT
+   * is sent right behind it.
+   */
   insert(connection: Connection, rows: readonly Row[]): Promise<void>;
 }
 
@@ -93,8 +96,10 @@ export interface Store<Row = unknown> {
   list(query: ListQuery, signal?: AbortSignal): Promise<ListPage>;
   /**
    * Carries out `mutation`; resolves when it is durable and every synchronous observer has seen it.
-   * `record` is called once the write is certain to be in the batch, with its revision; its rows commit with it.
-   * Throws ServiceUnavailable when the outcome is known to be "not written"; never resolves before the outcome is certain.
+   * `record` is called once the write is certain to be in the batch, with its revision; its rows commit with it. It is
+   * called again, with another revision, when the batch had to be formed anew: only the rows of the last call commit.
+   * Throws ServiceUnavailable when the outcome is known to be "not written", Timeout when the database went away for so
+   * long (30 s) that the outcome cannot be learned; never resolves before the outcome is certain.
    */
   write(mutation: Mutation, record: (revision: bigint) => readonly Row[]): Promise<Verdict>;
   /**
