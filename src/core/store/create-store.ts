@@ -4,6 +4,7 @@ import type { Client } from 'pg';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import type { Running } from '../../std/stop.ts';
+import { startCompaction } from './compaction.ts';
 import { draftOf } from './draft.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Link } from './link.ts';
@@ -28,6 +29,8 @@ export interface StoreOptions<Row> {
   readonly companion?: Companion<Row>;
   /** Encrypts some resources at rest. */
   readonly seal?: Seal;
+  /** How long a past revision can be asked for, ms; 5 minutes if left out, as in Kubernetes. */
+  readonly historyMs?: number;
 }
 
 /**
@@ -61,6 +64,7 @@ export async function createStore<Row = unknown>(options: StoreOptions<Row>): Pr
 
   await loadSnapshot({ url, cache, seal });
   await presence.start();
+  const compaction = startCompaction({ link: reading, cache, clock, log, ageMs: options.historyMs ?? 300_000 });
 
   return {
     get: (key, fresh, signal) => readObject(deps, { key, fresh, signal }),
@@ -77,6 +81,7 @@ export async function createStore<Row = unknown>(options: StoreOptions<Row>): Pr
     isCurrent: () => presence.isCurrent,
     revision: () => cache.revision,
     stop: async () => {
+      await compaction.stop();
       await commits.stop();
       await presence.stop();
       await Promise.all([writing.stop(), reading.stop()]);
