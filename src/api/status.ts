@@ -40,18 +40,21 @@ export class StatusError extends Error {
   readonly reason: Reason;
   readonly code: number;
   readonly details: StatusDetails | undefined;
+  /** Of an expired list: the token that goes on with what is there now. */
+  readonly continue: string | undefined;
 
   /** `message` goes out on the wire: no SQL, no host names, no secrets. Put those in `cause`. */
   constructor(
     reason: Reason,
     message: string,
-    options: { readonly details?: StatusDetails; readonly cause?: unknown } = {},
+    options: { readonly details?: StatusDetails; readonly cause?: unknown; readonly continue?: string } = {},
   ) {
     super(message, { cause: options.cause });
     this.name = 'StatusError';
     this.reason = reason;
     this.code = codes[reason];
     this.details = options.details;
+    this.continue = options.continue;
   }
 }
 
@@ -60,7 +63,7 @@ export function toStatus(error: StatusError): Status {
   return {
     kind: 'Status',
     apiVersion: 'v1',
-    metadata: {},
+    metadata: error.continue === undefined ? {} : { continue: error.continue },
     status: 'Failure',
     message: error.message,
     reason: error.reason,

@@ -9,8 +9,6 @@ import { badRequest } from '../api/status.ts';
 import type { ResourceAttributes, SubjectAccessReviewSpec } from '../api/types/authorization.ts';
 import { createAuthorizer } from './authorizer.ts';
 import { planDefaultRoles } from './default-roles.ts';
-import type { NearMiss } from './explain.ts';
-import { nearestMiss } from './explain.ts';
 import { record, records, strings, text } from './policy-object.ts';
 import { subjectAccessRequest } from './reviews.ts';
 
@@ -38,8 +36,6 @@ export interface CheckResult {
   readonly reason: string;
   /** Which rule granted; only where one did. */
   readonly grant?: Grant;
-  /** Of a denial, the rule that came closest and what it does not reach. */
-  readonly nearest?: NearMiss;
   readonly expected?: boolean;
 }
 
@@ -56,12 +52,7 @@ export function evaluate(scenario: Scenario, defaults = true): Evaluation {
     name: scenario.name,
     checks: scenario.checks.map(({ request, expected }) => {
       const decision = authorizer.authorize(request);
-      const nearest = decision.allowed ? undefined : nearestMiss(request, authorizer);
-      return {
-        ...decision,
-        ...(nearest === undefined ? {} : { nearest }),
-        ...(expected === undefined ? {} : { expected }),
-      };
+      return { ...decision, ...(expected === undefined ? {} : { expected }) };
     }),
   };
 }

@@ -5,8 +5,8 @@
  * copies add are counted and bounded before they are made.
  */
 import { StatusError, badRequest } from '../../../api/status.ts';
-import type { Fields } from '../value.ts';
-import { equal, isFields, textOf } from '../value.ts';
+import type { Fields } from '../../../std/value.ts';
+import { equal, isFields, textOf } from '../../../std/value.ts';
 
 /** Operations in one patch. Source: kube-apiserver's limit. */
 const maxOperations = 10_000;

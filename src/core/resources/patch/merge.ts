@@ -1,8 +1,8 @@
 /**
  * JSON merge patch: objects merge, null removes, everything else replaces. Source: RFC 7386.
  */
-import type { Fields } from '../value.ts';
-import { isFields } from '../value.ts';
+import type { Fields } from '../../../std/value.ts';
+import { isFields } from '../../../std/value.ts';
 
 /** `target` with `patch` applied. Neither is changed; unchanged parts are shared. */
 export function mergePatch(target: Fields, patch: Fields): Fields {

@@ -10,8 +10,8 @@
  * Source: Kubernetes design "strategic merge patch" and its behaviour in kube-apiserver.
  */
 import { badRequest } from '../../../api/status.ts';
-import type { Fields } from '../value.ts';
-import { equal, isFields } from '../value.ts';
+import type { Fields } from '../../../std/value.ts';
+import { equal, isFields } from '../../../std/value.ts';
 import { inElementOrder } from './element-order.ts';
 
 /** What a strategic merge has to know of a type; the type table answers it. */

@@ -1,0 +1,149 @@
+/**
+ * Changes of an object that exists: update, patch, status, scale and the other subresources are the same walk with
+ * another view of the object. The walk reads, changes, judges and writes; when somebody else wrote in between it
+ * begins again, unless the client said which version it meant.
+ */
+import type { KubeObject } from '../../api/meta.ts';
+import { StatusError, conflict, forbidden, invalid, notFound } from '../../api/status.ts';
+import { equal } from '../../std/value.ts';
+import type { Stored } from '../store/store.ts';
+import type { Address } from './address.ts';
+import { keyOf } from './address.ts';
+import { createObject } from './create.ts';
+import { kept } from './object-meta.ts';
+import { isDeletedByUpdate } from './remove-plan.ts';
+import type { Call, WriteOptions, Written } from './resources.ts';
+import { allowsCreateOnUpdate, allowsUnconditionalUpdate } from './strategy.ts';
+import { causesOfUpdate } from './validate/object.ts';
+import { required } from './validate/causes.ts';
+import { viewOf } from './view.ts';
+import type { Writer } from './writer.ts';
+import { admissionRequest, contended, maxAttempts, rejected } from './writer.ts';
+
+/** What the client asks for: from its view of the present object to its view of the next one. */
+export interface Wish {
+  /** An update that names no resourceVersion is a wish of its own; a patch always begins from what is there. */
+  readonly kind: 'update' | 'patch';
+  readonly next: (present: KubeObject) => KubeObject;
+  /** What is created when nothing is there, where the kind allows it. */
+  readonly create: KubeObject | undefined;
+}
+
+/** Carries out `wish`. A change that changes nothing writes nothing and keeps the resourceVersion. */
+export async function modifyObject<Row>(
+  writer: Writer<Row>,
+  call: Call<Row>,
+  address: Address,
+  wish: Wish,
+  options: WriteOptions,
+): Promise<Written> {
+  const { type, of, target } = address;
+  const key = keyOf(type, target.namespace, target.name);
+  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+    const stored = await writer.store.get(key, { kind: 'current' }, call.signal);
+    if (stored === undefined) {
+      if (wish.create === undefined || !allowsCreateOnUpdate(type)) throw notFound(of, target.name);
+      return await createByUpdate(writer, call, address, wish.create, options);
+    }
+    const written = await attemptOne(writer, call, address, { wish, stored, options });
+    if (written !== undefined) return written;
+  }
+  throw contended(address);
+}
+
+/** One walk; undefined when somebody else wrote in between. */
+async function attemptOne<Row>(
+  writer: Writer<Row>,
+  call: Call<Row>,
+  address: Address,
+  what: { readonly wish: Wish; readonly stored: Stored; readonly options: WriteOptions },
+): Promise<Written | undefined> {
+  const { type, of, target, subresource } = address;
+  const { stored, options } = what;
+  const old = stored.object;
+  const view = viewOf(type, subresource);
+  const asked = what.wish.next(view.of(old));
+  checkVersion(address, asked, old);
+  const owned = kept(type, view.into(asked, old), old);
+  const request = { operation: 'UPDATE', old, dryRun: options.dryRun } as const;
+  const admitted = await writer.admission.mutate(admissionRequest(call, address, { ...request, object: owned }));
+  const next = view.count(writer.services.carriedOver(type, admitted, old), old);
+  const causes = causesOfUpdate(type, target.subresource, next, old);
+  if (causes.length > 0) throw invalid(type.group, type.kind, target.name, causes);
+  await writer.admission.validate(admissionRequest(call, address, { ...request, object: next }));
+  for (const guard of writer.guards) await guard(call, target, old, next);
+  const allocation = await writer.services.allocate(type, next, old, options.dryRun);
+  const answer = (object: KubeObject): Written => ({ code: 200, object: view.of(object) });
+  const { resourceVersion = '' } = old.metadata;
+  const same = { ...allocation.object, metadata: { ...allocation.object.metadata, resourceVersion } };
+  if (equal(same, old)) return answer(old);
+  if (options.dryRun) return answer(same);
+  try {
+    const verdict = await writer.store.write(
+      isDeletedByUpdate(type, same)
+        ? { kind: 'delete', key: stored.key, expected: stored.revision }
+        : { kind: 'update', key: stored.key, object: allocation.object, expected: stored.revision },
+      (revision) => call.record({ code: 200, revision, object: same }),
+    );
+    if (verdict.outcome === 'committed') {
+      await allocation.keep();
+      if (!isDeletedByUpdate(type, same)) return answer(verdict.stored.object);
+      await writer.services.releaseAll(type, same);
+      return answer(same);
+    }
+    await allocation.release();
+    if (verdict.outcome === 'rejected') throw rejected(verdict.message);
+    if (verdict.outcome === 'not-found' && what.wish.create === undefined) throw notFound(of, target.name);
+    return undefined;
+  } catch (error) {
+    await allocation.release();
+    throw error;
+  }
+}
+
+/** Whether the client's version of the object is the present one, where it names one. */
+function checkVersion({ type, of, target }: Address, asked: KubeObject, old: KubeObject): void {
+  const { resourceVersion: claimed = '' } = asked.metadata;
+  if (claimed === '') {
+    if (allowsUnconditionalUpdate(type)) return;
+    throw invalid(type.group, type.kind, target.name, [
+      {
+        ...required('metadata.resourceVersion'),
+        reason: 'FieldValueInvalid',
+        message: 'Invalid value: 0: must be specified for an update',
+      },
+    ]);
+  }
+  if (claimed !== old.metadata.resourceVersion) throw conflict(of, target.name);
+}
+
+async function createByUpdate<Row>(
+  writer: Writer<Row>,
+  call: Call<Row>,
+  address: Address,
+  object: KubeObject,
+  options: WriteOptions,
+): Promise<Written> {
+  const { type, of, target } = address;
+  const { group, version, resource } = type;
+  const isAllowed = await call.allowed({
+    verb: 'create',
+    group,
+    version,
+    resource,
+    subresource: '',
+    namespace: target.namespace,
+    name: target.name,
+  });
+  if (!isAllowed) {
+    throw forbidden(
+      of,
+      target.name,
+      `User ${JSON.stringify(call.user.name)} cannot create resource ${JSON.stringify(resource)} in API group ${JSON.stringify(group)}`,
+    );
+  }
+  if ((object.metadata.resourceVersion ?? '') !== '') {
+    throw new StatusError('Conflict', conflict(of, target.name).message);
+  }
+  return await createObject(writer, call, address, object, options);
+}
