@@ -284,6 +284,9 @@ const controllers: Readonly<Record<string, readonly PolicyRule[]>> = {
     to(read, '', 'nodes pods services'),
     to('update', '', 'services/finalizers'),
     to('create delete get list update patch watch', 'discovery.k8s.io', 'endpointslices'),
+    // Ours keeps the older Endpoints objects in step as well.
+    to('create delete get list update patch watch', '', 'endpoints'),
+    to('create', '', 'endpoints/restricted'),
   ],
   'generic-garbage-collector': [to('delete get list patch update watch', '*', '*')],
   'horizontal-pod-autoscaler': [

@@ -127,6 +127,25 @@ describe('an error denies', () => {
   });
 });
 
+describe('controllers may do what they do', () => {
+  const account = (name: string) =>
+    userNamed(`system:serviceaccount:kube-system:${name}`, ['system:serviceaccounts', 'system:authenticated']);
+  test.for([
+    ['deployment-controller', 'create', 'apps', 'replicasets', ''],
+    ['deployment-controller', 'update', 'apps', 'deployments', 'status'],
+    ['replicaset-controller', 'create', '', 'pods', ''],
+    ['endpointslice-controller', 'update', '', 'endpoints', ''],
+    ['node-controller', 'update', '', 'pods', 'status'],
+    ['netpolicy-controller', 'update', 'netpolicy.gatehouse.dev', 'nodeallowlists', ''],
+    ['certificate-controller', 'update', 'certificates.k8s.io', 'certificatesigningrequests', 'approval'],
+    ['replicaset-controller', 'create', 'events.k8s.io', 'events', ''],
+  ] as const)('%s: %s %s %s/%s', ([name, verb, group, resource, subresource]) => {
+    const asked = access({ user: account(name), verb, group, resource, subresource });
+    expect(withDefaults().authorize(asked).allowed).toBe(true);
+    expect(withDefaults().authorize({ ...asked, group: '', resource: 'secrets', subresource: '' }).allowed).toBe(false);
+  });
+});
+
 test('requests decided at the same time never get each other’s grants', async () => {
   const authorizer = createAuthorizer({ cached: 1 });
   authorizer.observe({ kind: 'set', object: role('n1', 'r', [readPods]) });

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { KubeObject } from '../../src/api/meta.ts';
 import { planDefaultRoles } from '../../src/authz/default-roles.ts';
-import { planAggregation } from '../../src/authz/aggregate.ts';
 import { ann, readPods } from './support.ts';
 
 const all = planDefaultRoles([]).create;
@@ -60,13 +59,4 @@ describe('default roles', () => {
     }));
     expect(planDefaultRoles(changed)).toEqual(nothing);
   });
-});
-
-test('what a controller writes on an aggregated role are the rules of the roles it selects', () => {
-  const named = (name: string): readonly KubeObject[] =>
-    all.filter(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === name);
-  const written = named('view').map((object) => planAggregation(object, all)?.length);
-  const [source] = named('system:aggregate-to-view');
-  expect(written).toEqual([(source?.['rules'] as readonly unknown[] | undefined)?.length]);
-  expect(planAggregation(source as KubeObject, all)).toBeUndefined();
 });
