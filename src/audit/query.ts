@@ -44,7 +44,7 @@ export interface AuditQuery {
   list(filter: AuditFilter, page: { readonly limit: number; readonly continue: string }): Promise<AuditRecordList>;
   /** Throws NotFound for an unknown id. */
   get(auditID: string): Promise<AuditDetail>;
-  /** Rows committed after `cursor` (undefined: from now on), each once, until `signal` aborts. Throws BadRequest for a malformed cursor. */
+  /** Rows committed after `cursor` (undefined: from now on), each once, until `signal` aborts. Throws BadRequest at once for a malformed cursor. */
   follow(filter: AuditFilter, cursor: string | undefined, signal: AbortSignal): AsyncIterable<TailItem>;
 }
 
@@ -118,27 +118,35 @@ export function createAuditQuery({ pool, clock }: { readonly pool: Pool; readonl
       );
     },
 
-    follow: async function* (filter, cursor, signal) {
-      let from = cursor === undefined ? { xact: await horizon(), sequence: -1n } : readCursor(cursor);
-      let marked = clock.monotonic();
-      while (!signal.aborted) {
-        const settled = await horizon();
-        const rows =
-          settled > from.xact ? await rowsOf(and(conditions(filter), between(from, settled)), asWritten, tailRows) : [];
-        for (const row of rows) {
-          from = { xact: row.xact, sequence: row.sequence };
-          yield { kind: 'record', record: toRecord(row), cursor: writeCursor(from) };
-        }
-        if (rows.length === tailRows) continue;
-        if (settled > from.xact) from = { xact: settled, sequence: -1n };
-        if (clock.monotonic() - marked >= bookmarkMs) {
-          marked = clock.monotonic();
-          yield { kind: 'bookmark', cursor: writeCursor(from) };
-        }
-        await pause(clock, signal);
-      }
-    },
+    follow: (filter, cursor, signal) =>
+      followFrom(filter, cursor === undefined ? undefined : readCursor(cursor), signal),
   };
+
+  async function* followFrom(
+    filter: AuditFilter,
+    cursor: Cursor | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<TailItem> {
+    let from = cursor ?? { xact: await horizon(), sequence: -1n };
+    let marked = clock.monotonic();
+    yield { kind: 'bookmark', cursor: writeCursor(from) }; // cut off before the first row, a reader still knows where it stood
+    while (!signal.aborted) {
+      const settled = await horizon();
+      const rows =
+        settled > from.xact ? await rowsOf(and(conditions(filter), between(from, settled)), asWritten, tailRows) : [];
+      for (const row of rows) {
+        from = { xact: row.xact, sequence: row.sequence };
+        yield { kind: 'record', record: toRecord(row), cursor: writeCursor(from) };
+      }
+      if (rows.length === tailRows) continue;
+      if (settled > from.xact) from = { xact: settled, sequence: -1n };
+      if (clock.monotonic() - marked >= bookmarkMs) {
+        marked = clock.monotonic();
+        yield { kind: 'bookmark', cursor: writeCursor(from) };
+      }
+      await pause(clock, signal);
+    }
+  }
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

@@ -3,8 +3,7 @@ import { rfc3339, rfc3339Micro } from '../std/clock.ts';
 import type { auditFacts } from './schema.ts';
 
 export const auditGroup = 'audit.gatehouse.dev';
-export const auditVersion = 'v1';
-const apiVersion = `${auditGroup}/${auditVersion}`;
+const apiVersion = `${auditGroup}/v1`;
 
 /** One request, or one stage of it. `group`, `resource` … are '' for a request that is for no resource. */
 export interface AuditRecord {

@@ -2,35 +2,68 @@
  * The trail over the API: group audit.gatehouse.dev, resource `events`. Who may read it is decided by the chain in front
  * (verbs list, get, watch), and reading it is a request that is recorded like any other.
  */
-import { Hono } from 'hono';
 import { deadline, parseInstant } from '../../std/clock.ts';
 import { badRequest, StatusError, toStatus } from '../../api/status.ts';
 import type { AuditFilter, AuditQuery, TailItem } from '../../audit/query.ts';
-import { auditGroup, auditVersion } from '../../audit/record.ts';
 
-const base = `/apis/${auditGroup}/${auditVersion}/events`;
+/** Where the router finds it: `GROUP/RESOURCE`. */
+export const auditResource = 'audit.gatehouse.dev/events';
+
 const defaultLimit = 100;
 const maxStreamSeconds = 3600;
 
+/** What the route looks at of an admitted request. */
+interface Asked {
+  readonly verb: string;
+  /** The audit id, or '' for the collection. */
+  readonly pathName: string;
+  readonly query: URLSearchParams;
+}
+
+/** A gateway answer: JSON, or JSON lines as they come. */
+type AuditAnswer =
+  | { readonly kind: 'whole'; readonly code: number; readonly contentType: string; readonly body: string }
+  | {
+      readonly kind: 'stream';
+      readonly code: number;
+      readonly contentType: string;
+      readonly frames: AsyncIterable<string>;
+    };
+
 /**
- * Handlers for `GET …/events` (query: user, verb, resource, namespace, name, denied, since, until, limit, continue; with
- * watch=true a stream of JSON lines that resourceVersion continues) and `GET …/events/:id`. Throw StatusError.
+ * Answers `list` (query: user, verb, resource, namespace, name, denied, since, until, limit, continue), `get` of one
+ * audit id, and `watch` (the same filters; JSON lines that resourceVersion continues). Throws StatusError.
  */
-export function auditRoutes(query: AuditQuery): Hono {
-  const app = new Hono();
-  app.get(base, async (context) => {
-    const parameters = new URL(context.req.url).searchParams;
-    const filter = readFilter(parameters);
-    if (isTrue(parameters, 'watch')) return follow(query, filter, parameters, context.req.raw.signal);
-    const limit = readCount(parameters, 'limit', defaultLimit);
-    return context.json(await query.list(filter, { limit, continue: parameters.get('continue') ?? '' }));
-  });
-  app.get(`${base}/:id`, async (context) => context.json(await query.get(context.req.param('id'))));
-  return app;
+export function auditHandler(
+  query: AuditQuery,
+): (request: { readonly inbound: { readonly signal: AbortSignal } }, info: Asked) => Promise<AuditAnswer> {
+  return async ({ inbound }, info) => {
+    switch (info.verb) {
+      case 'get':
+        return json(await query.get(info.pathName));
+      case 'list': {
+        const limit = readCount(info.query, 'limit', defaultLimit);
+        return json(await query.list(readFilter(info.query), { limit, continue: info.query.get('continue') ?? '' }));
+      }
+      case 'watch':
+        return {
+          kind: 'stream',
+          code: 200,
+          contentType: 'application/json',
+          frames: follow(query, info, inbound.signal),
+        };
+      default:
+        throw new StatusError('MethodNotAllowed', 'the audit trail can only be read');
+    }
+  };
+}
+
+function json(value: object): AuditAnswer {
+  return { kind: 'whole', code: 200, contentType: 'application/json', body: JSON.stringify(value) };
 }
 
 /** The filter that the parameters of a list ask for. Throws BadRequest that names the parameter. */
-export function readFilter(parameters: URLSearchParams): AuditFilter {
+function readFilter(parameters: URLSearchParams): AuditFilter {
   const text = (name: keyof AuditFilter): Partial<AuditFilter> => {
     const value = parameters.get(name);
     return value === null || value === '' ? {} : { [name]: value.replaceAll('\0', '\uFFFD') };
@@ -80,45 +113,26 @@ function readCount(parameters: URLSearchParams, name: string, otherwise: number)
   return Number(value) === 0 ? otherwise : Number(value);
 }
 
-async function follow(
-  query: AuditQuery,
-  filter: AuditFilter,
-  parameters: URLSearchParams,
-  gone: AbortSignal,
-): Promise<Response> {
+/** The trail as lines; when reading fails, an ERROR line is the last. */
+function follow(query: AuditQuery, { query: parameters }: Asked, gone: AbortSignal): AsyncIterable<string> {
+  const filter = readFilter(parameters); // what is malformed is refused before the stream begins
   const seconds = Math.min(readCount(parameters, 'timeoutSeconds', maxStreamSeconds), maxStreamSeconds);
-  const cancelled = new AbortController();
-  const signal = deadline(seconds * 1000, AbortSignal.any([gone, cancelled.signal]));
   const cursor = parameters.get('resourceVersion') ?? '';
-  const items = query.follow(filter, cursor === '' ? undefined : cursor, signal)[Symbol.asyncIterator]();
-  const encoder = new TextEncoder();
-  const stream = new ReadableStream<Uint8Array>({
-    pull: async (controller) => {
-      const line = await nextLine(items);
-      if (line === undefined) controller.close();
-      else controller.enqueue(encoder.encode(`${JSON.stringify(line.value)}\n`));
-      if (line?.last === true) controller.close();
-    },
-    cancel: () => cancelled.abort(),
-  });
-  return new Response(stream, { headers: { 'content-type': 'application/json' } });
+  return lines(query.follow(filter, cursor === '' ? undefined : cursor, deadline(seconds * 1000, gone)));
 }
 
-interface Line {
-  readonly value: object;
-  readonly last: boolean;
-}
-
-/** The next line, an ERROR line as the last when reading fails, undefined at the end. */
-async function nextLine(items: AsyncIterator<TailItem>): Promise<Line | undefined> {
+async function* lines(items: AsyncIterable<TailItem>): AsyncIterable<string> {
   try {
-    const next = await items.next();
-    return next.done === true ? undefined : { value: lineOf(next.value), last: false };
+    for await (const item of items) yield line(lineOf(item));
   } catch (error) {
     const status =
       error instanceof StatusError ? error : new StatusError('InternalError', 'the stream failed', { cause: error });
-    return { value: { type: 'ERROR', object: toStatus(status) }, last: true };
+    yield line({ type: 'ERROR', object: toStatus(status) });
   }
+}
+
+function line(value: object): string {
+  return `${JSON.stringify(value)}\n`;
 }
 
 function lineOf(item: TailItem): object {
