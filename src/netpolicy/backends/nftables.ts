@@ -1,0 +1,191 @@
+/**
+ * The kernel data plane. The table stands in the kernel whether the agent lives or not: a pod that was denied stays
+ * denied, and a new agent takes it over. One writer: a change goes at once when nothing is under way, else into the next transaction.
+ */
+import type { Logger } from '../../std/log.ts';
+import { parseAddress } from '../address.ts';
+import { digest } from '../digest.ts';
+import { judgeOf } from '../reachability.ts';
+import type { ServicePort } from '../service-map.ts';
+import type { Capabilities, DataPlane, LocalPod, PolicyView } from './backend.ts';
+import { coalesced } from './coalesce.ts';
+import type { TrackedFlow } from './conntrack.ts';
+import { forgetFlow, hasConntrack, trackedFlows } from './conntrack.ts';
+import { NftProcess } from './nft-process.ts';
+import type { NftTable } from './nft-table.ts';
+import { tableDifference, wholeTable } from './nft-table.ts';
+import { renderTable } from './render.ts';
+
+export interface NftablesOptions {
+  /** The node's name; its table carries a hash of it, so several nodes can share a host. */
+  readonly node: string;
+  /** Put before `nft` and `conntrack`, to act in another network namespace. */
+  readonly commandPrefix?: readonly string[];
+  /** See NodeState. True by default; of several nodes that share a host one is enough. */
+  readonly serveOthers?: boolean;
+  readonly clusterNetworks?: readonly string[];
+  readonly log: Logger;
+}
+
+/** The nftables back end on this machine; finds out what it can do. */
+export async function createNftables(options: NftablesOptions): Promise<DataPlane> {
+  return new Nftables(options, await hasConntrack(options.commandPrefix ?? []));
+}
+
+class Nftables implements DataPlane {
+  readonly capabilities: Capabilities;
+  readonly #options: NftablesOptions;
+  readonly #prefix: readonly string[];
+  readonly #table: string;
+  readonly #nft: NftProcess;
+  readonly #write = coalesced(() => this.#commit());
+  /** By first address: a pod's addresses are its own for as long as it is here. */
+  readonly #pods = new Map<string, LocalPod>();
+  /** Addresses that an earlier agent's table judges; undefined where there was none. */
+  #adopted: ReadonlySet<string> | undefined;
+  #view: PolicyView | undefined;
+  #services: readonly ServicePort[] = [];
+  /** What the kernel holds; undefined when that is not certain. */
+  #inKernel: NftTable | undefined;
+  #generation: number | undefined;
+
+  constructor(options: NftablesOptions, cutsEstablished: boolean) {
+    this.#options = options;
+    this.#prefix = options.commandPrefix ?? [];
+    this.#table = `gatehouse_${digest(options.node).slice(0, 12)}`;
+    this.#nft = new NftProcess(this.#prefix);
+    this.capabilities = {
+      backend: 'nftables',
+      serviceTraffic: true,
+      podTraffic: true,
+      sctp: true,
+      cutsEstablished,
+      outlivesAgent: true,
+      notEnforced: cutsEstablished ? [] : ['connections already open when a policy forbids them (install conntrack)'],
+    };
+  }
+
+  async start(): Promise<readonly string[]> {
+    const listed = [4, 6].map((family) => this.#nft.listJson(['list', 'set', 'inet', this.#table, `local_${family}`]));
+    const answers = (await Promise.all(listed)).filter((answer) => answer !== undefined);
+    const found = answers.flatMap(elementsOf);
+    if (answers.length > 0) this.#adopted = new Set(found);
+    for (const address of found) this.#pods.set(address, { uid: '', addresses: [address] });
+    return found;
+  }
+
+  async podAdded(pod: LocalPod): Promise<void> {
+    for (const address of pod.addresses) this.#pods.delete(address);
+    this.#pods.set(pod.addresses[0] ?? pod.uid, pod);
+    await this.#write();
+  }
+
+  async podRemoved(addresses: readonly string[]): Promise<void> {
+    for (const address of addresses) this.#pods.delete(address);
+    await this.#write();
+    const gone = new Set(addresses.map((text) => parseAddress(text)?.text));
+    await this.#forget(({ from, to }) => gone.has(from.text) || gone.has(to.text));
+  }
+
+  async apply(view: PolicyView): Promise<void> {
+    this.#view = view;
+    await this.#write();
+    await this.#cutDenied();
+    this.#generation = view.allowList.metadata.generation;
+  }
+
+  async applyServices(services: readonly ServicePort[]): Promise<void> {
+    this.#services = services;
+    await this.#write();
+    await this.#forget((flow) => this.#isStale(flow));
+  }
+
+  enforcedGeneration(): number | undefined {
+    return this.#generation;
+  }
+
+  async stop({ leaveRules }: { readonly leaveRules: boolean }): Promise<void> {
+    if (!leaveRules) await this.#nft.transact([`add table inet ${this.#table}`, `delete table inet ${this.#table}`]);
+    this.#nft.stop();
+  }
+
+  async #commit(): Promise<void> {
+    const wanted = renderTable({
+      pods: [...this.#pods.values()],
+      view: this.#view,
+      services: this.#services,
+      serveOthers: this.#options.serveOthers ?? true,
+      clusterNetworks: this.#options.clusterNetworks,
+    });
+    if (this.#view === undefined && this.#adopted !== undefined) {
+      await this.#denyMore(wanted, this.#adopted);
+      return;
+    }
+    const known = this.#inKernel;
+    this.#inKernel = undefined;
+    if (known === undefined) await this.#nft.transact(wholeTable(this.#table, wanted));
+    else await this.#advance(known, wanted);
+    this.#inKernel = wanted;
+  }
+
+  // Until the first list is here an adopted table keeps judging with the old one: only pods it does not know are added, denied.
+  async #denyMore({ sets }: NftTable, adopted: ReadonlySet<string>): Promise<void> {
+    const fresh = [...this.#pods.values()].filter(({ addresses }) => !addresses.some((one) => adopted.has(one)));
+    const names = new Set(
+      fresh.flatMap((pod) => [...pod.addresses, ...(pod.interface === undefined ? [] : [pod.interface])]),
+    );
+    const commands = ['interfaces', 'local_4', 'local_6', 'sources_4', 'sources_6'].flatMap((name) => {
+      const added = [...(sets.get(name)?.elements ?? [])].filter((element) =>
+        names.has((element.split(' . ').at(-1) ?? '').replaceAll('"', '')),
+      );
+      return added.length === 0 ? [] : [`add element inet ${this.#table} ${name} { ${added.join(', ')} }`];
+    });
+    if (commands.length > 0) await this.#nft.transact(commands);
+  }
+
+  async #advance(known: NftTable, wanted: NftTable): Promise<void> {
+    const commands = tableDifference(this.#table, known, wanted);
+    if (commands.length === 0) return;
+    try {
+      await this.#nft.transact(commands);
+    } catch (error) {
+      this.#options.log.warn('the kernel refused a change of the table: it is written anew', { error });
+      await this.#nft.transact(wholeTable(this.#table, wanted));
+    }
+  }
+
+  async #cutDenied(): Promise<void> {
+    const view = this.#view;
+    if (view === undefined) return;
+    const judge = judgeOf([view.allowList], view.slices);
+    await this.#forget((flow) => !judge(flow).allowed);
+  }
+
+  // A UDP client never closes: without this it would be led to an endpoint that is gone for as long as it sends.
+  #isStale({ protocol, dialled, dialledPort, to, port }: TrackedFlow): boolean {
+    if (protocol !== 'UDP' || dialled.text === to.text) return false;
+    const service = this.#services.find(
+      (one) => one.protocol === protocol && one.address === dialled.text && one.port === dialledPort,
+    );
+    return service?.endpoints.every((endpoint) => endpoint.address !== to.text || endpoint.port !== port) === true;
+  }
+
+  async #forget(matches: (flow: TrackedFlow) => boolean): Promise<void> {
+    if (!this.capabilities.cutsEstablished) return;
+    for (const flow of (await trackedFlows(this.#prefix)).filter(matches)) await forgetFlow(this.#prefix, flow);
+  }
+}
+
+/** The plain elements in the answer to `nft -j list set`. */
+function elementsOf(answer: unknown): readonly string[] {
+  const parts = isRecord(answer) && Array.isArray(answer['nftables']) ? (answer['nftables'] as readonly unknown[]) : [];
+  return parts.flatMap((part) => {
+    const set = isRecord(part) ? part['set'] : undefined;
+    const elements = isRecord(set) && Array.isArray(set['elem']) ? (set['elem'] as readonly unknown[]) : [];
+    return elements.filter((element) => typeof element === 'string');
+  });
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
