@@ -36,7 +36,11 @@ interface FilterOptions extends ServerOptions {
 }
 
 /** The command group. Failures are printed as one line; exit code 1 for a failure, 2 for wrong usage. */
-export function auditCommand(print: (line: string) => void = (line) => console.log(line)): Command {
+export function auditCommand(
+  print: (line: string) => void = (line) => console.log(line),
+  complain: (line: string) => void = (line) => console.error(line),
+): Command {
+  const run = (name: string, action: () => Promise<void> | void): Promise<void> => perform(name, action, complain);
   const audit = new Command('audit').description('read the audit trail, and try audit policies');
 
   onServer(filtered(audit.command('list').description('what was asked of the server, newest first')))
@@ -89,13 +93,17 @@ function filtered(command: Command): Command {
 }
 
 /** Runs one command to its end, and turns what it throws into a line and an exit code. */
-async function run(name: string, action: () => Promise<void> | void): Promise<void> {
+async function perform(
+  name: string,
+  action: () => Promise<void> | void,
+  complain: (line: string) => void,
+): Promise<void> {
   try {
     await action();
   } catch (error) {
     const code = error instanceof CommandError ? error.exitCode : isUsage(error) ? 2 : undefined;
     if (code === undefined || !(error instanceof Error)) throw error;
-    console.error(`gatehouse audit ${name}: ${error.message}`);
+    complain(`gatehouse audit ${name}: ${error.message}`);
     process.exitCode = code;
   }
 }
