@@ -6,9 +6,6 @@ import { deadline, parseInstant } from '../../std/clock.ts';
 import { badRequest, StatusError, toStatus } from '../../api/status.ts';
 import type { AuditFilter, AuditQuery, TailItem } from '../../audit/query.ts';
 
-/** Where the router finds it: `GROUP/RESOURCE`. */
-export const auditResource = 'audit.gatehouse.dev/events';
-
 const defaultLimit = 100;
 const maxStreamSeconds = 3600;
 
@@ -31,7 +28,7 @@ type AuditAnswer =
     };
 
 /**
- * Answers `list` (query: user, verb, resource, namespace, name, denied, since, until, limit, continue), `get` of one
+ * For the router's `audit.gatehouse.dev/events`. Answers `list` (query: user, verb, resource, namespace, name, denied, since, until, limit, continue), `get` of one
  * audit id, and `watch` (the same filters; JSON lines that resourceVersion continues). Throws StatusError.
  */
 export function auditHandler(
