@@ -5,8 +5,8 @@
  *
  * Not limited: disk space. Not shown: /sys. The program as process 1 must reap what it orphans, as in any container.
  */
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { closeSync, existsSync, readFileSync, readdirSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Clock } from '../../../../std/clock.ts';
@@ -72,12 +72,13 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
   const { state, clock, log } = options;
   if (!fitsOverlay(state))
     throw new RuntimeError('Unsupported', 'the state folder has a comma, colon or space in its path');
+  closeInherited();
   await mkdir(state, { recursive: true, mode: 0o700 });
   const cgroups = await findCgroups(options.cgroup);
   const host: StartHost = {
     state,
     mask: await ensureMask(state, [state, ...options.hide]),
-    shown: programMounts(await readFile('/proc/self/mountinfo', 'utf8')),
+    shown: programMounts(readFileSync('/proc/self/mountinfo', 'utf8')),
     proc: {
       readOnly: ['/proc/sys', '/proc/bus', '/proc/irq', '/proc/fs', '/proc/sysrq-trigger'].filter(existsSync),
       folders: ['/proc/acpi', '/proc/scsi'].filter(existsSync),
@@ -335,6 +336,20 @@ function checkRunnable(spec: ContainerSpec): void {
   }
   if (spec.tty === true) {
     throw new RuntimeError('Unsupported', `container ${spec.name}: tty is given to exec only on this node: unset tty`);
+  }
+}
+
+/**
+ * Closes what this process was started with beyond its three standard streams: Node keeps its own files from its
+ * children, but not those that it knows nothing of, and a container must not get what the agent's starter held.
+ */
+function closeInherited(): void {
+  const closeOnExec = 0o2000000; // O_CLOEXEC in /proc/PID/fdinfo
+  for (const name of readdirSync('/proc/self/fd')) {
+    // The folder's own descriptor was listed, too, and is closed by now.
+    if (Number(name) <= 2 || !existsSync(`/proc/self/fdinfo/${name}`)) continue;
+    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1] ?? '0';
+    if ((Number.parseInt(flags, 8) & closeOnExec) === 0) closeSync(Number(name));
   }
 }
 

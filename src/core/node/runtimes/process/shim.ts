@@ -52,7 +52,7 @@ printf '%s\\n' "$stat" >"$dir/pid" || fail 'its process id could not be kept'
 echo go >&4
 exec 3>&- 4>&-
 printf 'started %s\\n' "$stat"
-exec >/dev/null
+exec >/dev/null 2>&1
 wait "$pid"
 code=$?
 printf '%s\\n' "$code" >"$dir/exit"
