@@ -67,17 +67,32 @@ interface Live {
 /** How often an adopted container, whose shim is not our child, is looked at. */
 const adoptedLookMs = 100;
 
-/** A runtime over `options.state`, with all that an earlier agent left there adopted. Needs root. */
+/**
+ * A runtime over `options.state`, with all that an earlier agent left there adopted. Throws Unsupported, with what to do,
+ * where this process is not root or may not mount (found by mounting, as some systems allow namespaces and deny mounts).
+ */
 export async function createProcessRuntime(options: ProcessRuntimeOptions): Promise<Runtime> {
   const { state, clock, log } = options;
   if (!fitsOverlay(state))
     throw new RuntimeError('Unsupported', 'the state folder has a comma, colon or space in its path');
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+    throw new RuntimeError(
+      'Unsupported',
+      'the process runtime needs root on Linux: run the node as root, or use --runtime hollow',
+    );
+  }
   closeInherited();
   await mkdir(state, { recursive: true, mode: 0o700 });
   const cgroups = await findCgroups(options.cgroup);
   const host: StartHost = {
     state,
-    mask: await ensureMask(state, [state, ...options.hide]),
+    mask: await ensureMask(state, [state, ...options.hide]).catch((cause: unknown) => {
+      throw new RuntimeError(
+        'Unsupported',
+        'the process runtime cannot mount here: give the node CAP_SYS_ADMIN, or use --runtime hollow',
+        cause,
+      );
+    }),
     shown: programMounts(readFileSync('/proc/self/mountinfo', 'utf8')),
     proc: {
       readOnly: ['/proc/sys', '/proc/bus', '/proc/irq', '/proc/fs', '/proc/sysrq-trigger'].filter(existsSync),
