@@ -110,6 +110,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
       for (let waitMs = 100; !stopping.signal.aborted; waitMs = Math.min(waitMs * 2, 5000)) {
         try {
           server = await ensureServer(place, { log, clock });
+          if (stopping.signal.aborted) await endServer(server, clock); // nobody else knows of this one yet
           break;
         } catch (error) {
           log.error('postgres does not start', { error });

@@ -45,7 +45,7 @@ returning revision`;
 
 // One statement, hence one snapshot: every change up to `head` is in it. Index: store_changes_pkey.
 const headSql = `
-select w.revision as head, w.compacted, w.holder, w.holder_until > clock_timestamp() as held, c.*
+select w.revision as head, w.compacted, w.holder, w.holder <> '' and w.holder_until > clock_timestamp() as held, c.*
 from store_writer w
 left join lateral (
   select ${changeColumns} from store_changes where revision > $1 order by revision limit ${chunk}
