@@ -5,7 +5,8 @@
 import type { KubeObject } from '../../api/meta.ts';
 import type { User } from '../../api/user.ts';
 import type { Store } from '../store/store.ts';
-import { namespaceExists, keepsSystemNamespaces } from './namespace.ts';
+import { withRequester } from './certificate-request.ts';
+import { keepsSystemNamespaces, namespaceExists } from './namespace.ts';
 import { restrictNode } from './node-restriction.ts';
 import { withPriority } from './priority.ts';
 import { withServiceAccount } from './service-account.ts';
@@ -50,7 +51,13 @@ export interface Admission {
 
 /** The chain that is always on. */
 export function createAdmission(deps: AdmissionDeps): Admission {
-  const mutators: readonly Mutator[] = [namespaceExists, withServiceAccount, withTolerations, withPriority];
+  const mutators: readonly Mutator[] = [
+    namespaceExists,
+    withRequester,
+    withServiceAccount,
+    withTolerations,
+    withPriority,
+  ];
   const validators: readonly Validator[] = [keepsSystemNamespaces, restrictNode];
   return {
     mutate: async (request) => {

@@ -100,8 +100,7 @@ export function begun(type: ResourceType, object: KubeObject): KubeObject {
       spec: { ...spec, finalizers: finalizers.includes('kubernetes') ? finalizers : [...finalizers, 'kubernetes'] },
     };
   }
-  if (name === 'certificatesigningrequests.certificates.k8s.io') return reset;
-  return reset;
+  return name === 'jobs.batch' ? withJobSelector(reset) : reset;
 }
 
 function statusAtBirth(name: string, object: KubeObject): Readonly<Record<string, unknown>> {
@@ -118,6 +117,29 @@ function statusAtBirth(name: string, object: KubeObject): Readonly<Record<string
     default:
       return {};
   }
+}
+
+/** A job's pods are found by its uid, unless it says by what. Source: batch/v1 JobSpec.manualSelector. */
+function withJobSelector(job: KubeObject): KubeObject {
+  const spec = fieldsOf(job['spec']);
+  if (spec['manualSelector'] === true) return job;
+  const { uid = '', name } = job.metadata;
+  const own = {
+    'batch.kubernetes.io/controller-uid': uid,
+    'controller-uid': uid,
+    'batch.kubernetes.io/job-name': name,
+    'job-name': name,
+  };
+  const template = fieldsOf(spec['template']);
+  const metadata = fieldsOf(template['metadata']);
+  return {
+    ...job,
+    spec: {
+      ...spec,
+      selector: { matchLabels: { 'batch.kubernetes.io/controller-uid': uid } },
+      template: { ...template, metadata: { ...metadata, labels: { ...fieldsOf(metadata['labels']), ...own } } },
+    },
+  };
 }
 
 /** Every namespace can be selected by its name. */

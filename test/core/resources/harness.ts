@@ -1,6 +1,7 @@
 /** The registry over a store in memory, with a clock that a test moves, and short ways to ask it. */
 import { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../../src/api/meta.ts';
+import { findType } from '../../../src/api/schema/kinds.ts';
 import { createResources } from '../../../src/core/resources/registry.ts';
 import type {
   Body,
@@ -48,7 +49,8 @@ export function target(path: string, namespace = 'default'): Target {
     (parts[0] ?? '').includes('.') || ['apps', 'batch', 'policy', 'autoscaling'].includes(parts[0] ?? '');
   const [group = '', version = ''] = hasGroup ? parts.splice(0, 2) : ['', 'v1'];
   const [resource = '', name = '', subresource = ''] = parts;
-  return { group, version, resource, subresource, namespace, name };
+  const isCluster = findType(group, version, resource)?.namespaced === false;
+  return { group, version, resource, subresource, namespace: isCluster ? '' : namespace, name };
 }
 
 export interface Harness {

@@ -3,15 +3,67 @@ import type { KubeObject } from '../../../api/meta.ts';
 import type { ResourceType } from '../../../api/schema/kinds.ts';
 import type { FieldCause } from '../../../api/status.ts';
 import { storageName } from '../address.ts';
+import { fieldsOf } from '../../../std/value.ts';
+import type { KindChecks } from './checks.ts';
+import {
+  autoscalerChecks,
+  budgetChecks,
+  certificateRequestChecks,
+  claimChecks,
+  ingressChecks,
+  leaseChecks,
+  nodeChecks,
+  persistentVolumeChecks,
+  priorityClassChecks,
+  quotaChecks,
+  storageClassChecks,
+} from './cluster.ts';
+import { configMapChecks, secretChecks } from './config.ts';
+import { networkPolicyChecks } from './network-policy.ts';
+import { podChecks, templateCauses } from './pod.ts';
+import { clusterRoleBindingChecks, clusterRoleChecks, roleBindingChecks, roleChecks } from './rbac.ts';
+import { endpointSliceChecks, endpointsChecks, serviceChecks } from './service.ts';
+import {
+  cronJobChecks,
+  daemonSetChecks,
+  deploymentChecks,
+  jobChecks,
+  replicaSetChecks,
+  statefulSetChecks,
+} from './workloads.ts';
 import { metadataCauses, metadataUpdateCauses } from './metadata.ts';
 
-/** The checks of one kind. `update` sees what may not change; `create` runs for updates of the main resource too. */
-export interface KindChecks {
-  readonly object?: (object: KubeObject) => readonly FieldCause[];
-  readonly update?: (next: KubeObject, old: KubeObject) => readonly FieldCause[];
-}
-
-const checks: ReadonlyMap<string, KindChecks> = new Map<string, KindChecks>([]);
+const checks: ReadonlyMap<string, KindChecks> = new Map<string, KindChecks>([
+  ['pods', podChecks],
+  ['podtemplates', { object: (object) => templateCauses(fieldsOf(object['template']), 'template') }],
+  ['configmaps', configMapChecks],
+  ['secrets', secretChecks],
+  ['services', serviceChecks],
+  ['endpoints', endpointsChecks],
+  ['nodes', nodeChecks],
+  ['persistentvolumes', persistentVolumeChecks],
+  ['persistentvolumeclaims', claimChecks],
+  ['resourcequotas', quotaChecks],
+  ['deployments.apps', deploymentChecks],
+  ['replicasets.apps', replicaSetChecks],
+  ['statefulsets.apps', statefulSetChecks],
+  ['daemonsets.apps', daemonSetChecks],
+  ['jobs.batch', jobChecks],
+  ['cronjobs.batch', cronJobChecks],
+  ['horizontalpodautoscalers.autoscaling', autoscalerChecks],
+  ['certificatesigningrequests.certificates.k8s.io', certificateRequestChecks],
+  ['leases.coordination.k8s.io', leaseChecks],
+  ['endpointslices.discovery.k8s.io', endpointSliceChecks],
+  ['ingresses.networking.k8s.io', ingressChecks],
+  ['networkpolicies.networking.k8s.io', networkPolicyChecks],
+  ['poddisruptionbudgets.policy', budgetChecks],
+  ['roles.rbac.authorization.k8s.io', roleChecks],
+  ['clusterroles.rbac.authorization.k8s.io', clusterRoleChecks],
+  ['rolebindings.rbac.authorization.k8s.io', roleBindingChecks],
+  ['clusterrolebindings.rbac.authorization.k8s.io', clusterRoleBindingChecks],
+  ['priorityclasses.scheduling.k8s.io', priorityClassChecks],
+  ['storageclasses.storage.k8s.io', storageClassChecks],
+]);
 
 /** What is wrong with an object that is to be created. */
 export function causesOfCreate(type: ResourceType, object: KubeObject): readonly FieldCause[] {
