@@ -40,7 +40,7 @@ export function apiRoutes(
     ...health.map(([name, handler]): [string, PathHandler] => [`/${name}`, handler]),
     ['/version', versionRoute(own.release)],
     ['/metrics', metricsRoute(own.metrics, [...gatewayGauges(deps, own.flow), ...deps.gauges])],
-    ['/api', coreDiscovery(kinds, '127.0.0.1')],
+    ['/api', coreDiscovery(kinds)],
     ['/apis', groupsDiscovery(kinds)],
     ['/openapi/v2', openapiV2],
     ['/openapi/v3', openapiIndex(deps.openapi)],
