@@ -13,7 +13,7 @@
  *  10 audit ends      as durable as the request demands, before anyone is answered
  */
 import type { AccessRequest, Decision } from '../api/access.ts';
-import { StatusError, unavailable } from '../api/status.ts';
+import { StatusError, badRequest, unavailable } from '../api/status.ts';
 import type { User } from '../api/user.ts';
 import type { Recorder, Recording, RequestFacts } from '../audit/recorder.ts';
 import type { Clock } from '../std/clock.ts';
@@ -21,7 +21,7 @@ import type { Logger } from '../std/log.ts';
 import { authenticate, type Authenticated, type TokenAuthenticator } from './authn/authenticator.ts';
 import { deniedImpersonation, parseImpersonation } from './authn/impersonation.ts';
 import type { FlowControl } from './flow-control.ts';
-import { header, type Answer, type Headers, type Inbound } from './inbound.ts';
+import { header, maxHeaders, type Answer, type Headers, type Inbound } from './inbound.ts';
 import type { Kinds } from './kinds.ts';
 import type { RequestObserver } from './metrics.ts';
 import { deniedStatus } from '../authz/forbidden.ts';
@@ -201,6 +201,9 @@ async function refuse(
 
 function requestInfo(inbound: Inbound): { readonly info: RequestInfo; readonly refused?: StatusError } {
   try {
+    // At the limit an Impersonate- header may have been dropped, and the request would run as who sent it.
+    if (inbound.rawHeaders.length >= 2 * maxHeaders)
+      throw badRequest(`a request may carry ${maxHeaders - 1} headers at most`);
     return { info: parseRequest(inbound.method, inbound.url) };
   } catch (error) {
     const refused =

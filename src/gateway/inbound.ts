@@ -26,6 +26,9 @@ export interface Inbound {
   body(limitBytes: number): Promise<Buffer>;
 }
 
+/** More headers than any client sends. Node drops what is past its own limit in silence, so a request that reaches it is refused. */
+export const maxHeaders = 200;
+
 export type Headers = Readonly<Record<string, string>>;
 
 /** What goes back: a body that is there, or frames that come as they come. */

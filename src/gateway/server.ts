@@ -22,7 +22,7 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/log.ts';
 import type { Running } from '../std/stop.ts';
 import { peerCertificate } from './authn/certificate.ts';
-import type { Peer } from './inbound.ts';
+import { maxHeaders, type Peer } from './inbound.ts';
 import type { NodeRequest, NodeResponse } from './node-transport.ts';
 
 /** PEM texts. */
@@ -54,8 +54,6 @@ export interface Server extends Running {
   renew(tls: TlsMaterial): void;
 }
 
-/** More headers than any client sends. Node drops what is past its own limit in silence, so a request that reaches it is refused. */
-export const maxHeaders = 200;
 const maxHeaderBytes = 64 * 1024;
 
 /** Listens on `host:port` (0 picks one). Throws what listen throws (EADDRINUSE …). */
