@@ -37,14 +37,16 @@ export interface ResourcesOptions<Row> {
   readonly uid: () => string;
   readonly guards: readonly Guard<Row>[];
   readonly serviceRanges?: ServiceRanges;
-  /** Rows for the few writes that the server makes of itself (cluster IPs and node ports it holds). None by default. */
+  /** Rows for the few writes that the server makes of itself (cluster IPs and node ports it holds, a disruption budget that an eviction spends). None by default. */
   readonly internalRows?: InternalRows<Row>;
 }
 
 /** Every served resource over `store`. */
 export function createResources<Row>(options: ResourcesOptions<Row>): Resources<Row> {
   const { store, clock, random, uid, guards } = options;
+  const internalRows: InternalRows<Row> = options.internalRows ?? (() => []);
   const writer: Writer<Row> = {
+    internalRows,
     store,
     clock,
     random,
@@ -56,7 +58,7 @@ export function createResources<Row>(options: ResourcesOptions<Row>): Resources<
       clock,
       random,
       ranges: options.serviceRanges ?? defaultRanges,
-      internalRows: options.internalRows ?? (() => []),
+      internalRows,
     }),
   };
   return {

@@ -7,7 +7,7 @@ import type { Admission, Operation } from '../admission/chain.ts';
 import type { Store } from '../store/store.ts';
 import type { Address } from './address.ts';
 import type { Call, Target } from './resources.ts';
-import type { ServiceAllocator } from './services/allocator.ts';
+import type { InternalRows, ServiceAllocator } from './services/allocator.ts';
 import { resourceName } from '../../api/meta.ts';
 
 /**
@@ -30,6 +30,8 @@ export interface Writer<Row> {
   readonly admission: Admission;
   readonly guards: readonly Guard<Row>[];
   readonly services: ServiceAllocator;
+  /** Rows for writes that the server makes of itself, on behalf of the one that was asked for. */
+  readonly internalRows: InternalRows<Row>;
 }
 
 /** How often a write begins again after somebody else wrote in between. Chosen, not measured. */
