@@ -141,7 +141,13 @@ export async function createGateway(deps: GatewayDeps, options: GatewayOptions):
         listener(request, response).catch((error: unknown) => log.error('a request was lost', { error }));
       },
       upgrade: (request, socket, head, peer) => {
-        const inbound = inboundFromNode(request, { peer, stopping: stopping.signal, clock, bodyDeadlineMs: 0 });
+        const inbound = inboundFromNode(request, {
+          carrier: socket,
+          peer,
+          stopping: stopping.signal,
+          clock,
+          bodyDeadlineMs: 0,
+        });
         upgrade({ chain, router: upgradeRouter, inbound }, { request, socket, head }).catch((error: unknown) =>
           log.error('an upgrade was lost', { error }),
         );
@@ -188,7 +194,7 @@ function createApp(
   app.all('*', async (context) => {
     const { incoming, outgoing, peer = { address: '', certificate: undefined } } = context.env;
     if (incoming !== undefined && outgoing !== undefined) {
-      const inbound = inboundFromNode(incoming, { ...around, peer });
+      const inbound = inboundFromNode(incoming, { ...around, peer, carrier: outgoing });
       await chain.serve(inbound, handle, (answer) => writeAnswer(outgoing, answer, inbound));
       return RESPONSE_ALREADY_SENT;
     }

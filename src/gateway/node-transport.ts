@@ -1,8 +1,8 @@
 /** Node's request and response objects, of either protocol, as `Inbound` and `Answer`. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { once } from 'node:events';
-import type { Writable } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import { StatusError } from '../api/status.ts';
@@ -20,7 +20,13 @@ const compress = promisify(gzip);
 /** `request` as the chain sees it. `stopping` aborts long-running requests when the gateway ends. */
 export function inboundFromNode(
   request: NodeRequest,
-  from: { readonly peer: Peer; readonly stopping: AbortSignal; readonly clock: Clock; readonly bodyDeadlineMs: number },
+  from: {
+    readonly carrier: NodeResponse | Duplex;
+    readonly peer: Peer;
+    readonly stopping: AbortSignal;
+    readonly clock: Clock;
+    readonly bodyDeadlineMs: number;
+  },
 ): Inbound {
   let signal: AbortSignal | undefined;
   return {
@@ -30,7 +36,7 @@ export function inboundFromNode(
     rawHeaders: request.rawHeaders,
     peer: from.peer,
     get signal() {
-      return (signal ??= AbortSignal.any([whenGone(request), from.stopping]));
+      return (signal ??= AbortSignal.any([whenClosed(from.carrier), from.stopping]));
     },
     body: (limitBytes) => readBody(request, limitBytes, from),
   };
@@ -76,11 +82,11 @@ async function writeStream(response: NodeResponse, answer: StreamAnswer, { signa
   }
 }
 
-function whenGone(request: NodeRequest): AbortSignal {
+/** Of a response, not of its socket: a connection that is kept alive would gather a listener for every request. */
+function whenClosed(carrier: NodeResponse | Duplex): AbortSignal {
   const controller = new AbortController();
-  const stream = request instanceof Http2ServerRequest ? request.stream : request.socket;
-  if (stream.destroyed) controller.abort();
-  stream.once('close', () => controller.abort());
+  if (carrier.destroyed) controller.abort();
+  else carrier.once('close', () => controller.abort());
   return controller.signal;
 }
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { connect as connectHttp2 } from 'node:http2';
-import { request as httpsRequest, type RequestOptions } from 'node:https';
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
@@ -146,6 +146,17 @@ describe('identity', () => {
 });
 
 describe('limits', () => {
+  test('a connection that is kept alive gathers nothing from the requests it carried', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): number => warnings.push(warning);
+    process.on('warning', onWarning);
+    for (let i = 0; i < 20; i++) await ask('/api/v1/namespaces/default/configmaps/none', { ...admin, agent });
+    process.off('warning', onWarning);
+    agent.destroy();
+    expect(warnings).toEqual([]);
+  });
+
   test('a header that is half sent is closed by its deadline on HTTP/1.1', async () => {
     const socket = await rawSocket('http/1.1');
     socket.write('GET /version HTTP/1.1\r\nHost: x\r\nX-Slow: ');
