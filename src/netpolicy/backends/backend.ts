@@ -32,6 +32,11 @@ export interface LocalPod {
 export interface PolicyView {
   readonly allowList: NodeAllowList;
   readonly slices: readonly PeerSetSlice[];
+  /**
+   * Lists of other nodes, for a back end that relays to their pods itself and so must judge what they may receive. The
+   * kernel's does not need them: there the other node judges.
+   */
+  readonly others?: readonly NodeAllowList[];
 }
 
 /**

@@ -1,17 +1,19 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { NetworkPolicy } from '../../../src/api/types/networking.ts';
+import type { NetworkPolicySpec } from '../../../src/api/types/networking.ts';
 import type { DataPlane } from '../../../src/netpolicy/backends/backend.ts';
 import { createNftables } from '../../../src/netpolicy/backends/nftables.ts';
-import type { PolicyInput } from '../../../src/netpolicy/compile.ts';
 import { compileAllowLists } from '../../../src/netpolicy/plan.ts';
 import type { ServicePort } from '../../../src/netpolicy/service-map.ts';
 import { silentLogger } from '../../../src/std/log.ts';
 import { needs } from '../../support/needs.ts';
+import type { PlacedPod } from './cluster.ts';
+import { clusterOf } from './cluster.ts';
 import type { LabPod } from './lab.ts';
 import { Lab } from './lab.ts';
 import { talker } from './pod-programs.ts';
+import { serviceProbes } from './service-probes.ts';
 
 const canRun = needs(
   'network namespaces and nft',
@@ -33,8 +35,8 @@ describe.runIf(canRun)('the nftables data plane, with real packets', () => {
   const open = (node: string): Promise<DataPlane> =>
     createNftables({ node, commandPrefix: lab.hostPrefix, serveOthers: node === 'n1', log: silentLogger });
 
-  const enforce = async (...policies: readonly NetworkPolicy[]): Promise<void> => {
-    const { lists, slices } = compileAllowLists([...cluster(pods), ...policies]);
+  const enforce = async (...policies: readonly NetworkPolicySpec[]): Promise<void> => {
+    const { lists, slices } = compileAllowLists(clusterOf(nodes, placed(pods), policies));
     for (const allowList of lists) await plane(allowList.metadata.name).apply({ allowList, slices });
   };
 
@@ -74,7 +76,7 @@ describe.runIf(canRun)('the nftables data plane, with real packets', () => {
 
   test('ingress is judged by peer and port: others are dropped and counted, and pass once the policy is gone', async () => {
     await enforce(
-      policy({ podSelector: name('b'), ingress: [{ from: [{ podSelector: name('a') }], ports: [{ port: 8080 }] }] }),
+      spec({ podSelector: name('b'), ingress: [{ from: [{ podSelector: name('a') }], ports: [{ port: 8080 }] }] }),
     );
     const before = lab.counted('denied_ingress');
     expect(lab.dial(pod('a'), tcp('b'))).toBe('answered');
@@ -90,16 +92,16 @@ describe.runIf(canRun)('the nftables data plane, with real packets', () => {
 
   test('between two nodes that share a host the one judges egress and the other ingress', async () => {
     await enforce(
-      policy({ podSelector: name('d'), policyTypes: ['Ingress'], ingress: [{ from: [{ podSelector: name('b') }] }] }),
+      spec({ podSelector: name('d'), policyTypes: ['Ingress'], ingress: [{ from: [{ podSelector: name('b') }] }] }),
     );
     expect([lab.dial(pod('b'), tcp('d')), lab.dial(pod('a'), tcp('d'))]).toEqual(['answered', 'silent']);
     const block = { cidr: '10.200.0.0/24', except: [`${pod('d').v4}/32`] };
-    await enforce(policy({ podSelector: name('b'), policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: block }] }] }));
+    await enforce(spec({ podSelector: name('b'), policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: block }] }] }));
     expect([lab.dial(pod('b'), tcp('d')), lab.dial(pod('b'), tcp('a'))]).toEqual(['silent', 'answered']);
   });
 
   test('egress to a port name opens the number that the destination gave it, and no other', async () => {
-    await enforce(policy({ podSelector: name('a'), policyTypes: ['Egress'], egress: [{ ports: [{ port: 'web' }] }] }));
+    await enforce(spec({ podSelector: name('a'), policyTypes: ['Egress'], egress: [{ ports: [{ port: 'web' }] }] }));
     expect([lab.dial(pod('a'), tcp('b')), lab.dial(pod('a'), tcp('b', 8081))]).toEqual(['answered', 'silent']);
   });
 
@@ -121,10 +123,18 @@ describe.runIf(canRun)('the nftables data plane, with real packets', () => {
     expect(lab.dial(pod('c'), { to: '10.96.0.13', port: 53, protocol: 'UDP' })).toBe('answered');
   });
 
+  serviceProbes(() => ({
+    addresses: { a: pod('a').v4, b: pod('b').v4, c: pod('c').v4 },
+    services: ['10.96.1.1', '10.96.1.2'],
+    enforce: (policies) => enforce(...policies),
+    serve: (services) => serve(planes, services),
+    dial: (from, dial) => Promise.resolve(lab.dialFor(pod(from), dial)),
+  }));
+
   test('behind a service the endpoint and its port are judged', async () => {
     await serve(planes, [service('10.96.0.10', 80, [`${pod('b').v4}:8080`])]);
     await enforce(
-      policy({ podSelector: name('b'), ingress: [{ from: [{ podSelector: name('a') }], ports: [{ port: 8080 }] }] }),
+      spec({ podSelector: name('b'), ingress: [{ from: [{ podSelector: name('a') }], ports: [{ port: 8080 }] }] }),
     );
     expect(lab.dial(pod('a'), dialled('10.96.0.10'))).toBe('answered');
     expect(lab.dial(pod('c'), dialled('10.96.0.10'))).toBe('silent');
@@ -134,7 +144,7 @@ describe.runIf(canRun)('the nftables data plane, with real packets', () => {
     await enforce();
     const [cut, kept] = [await connect(lab, pod('a'), tcp('b')), await connect(lab, pod('a'), tcp('c'))];
     expect([await cut.exchange(), await kept.exchange()]).toEqual(['answered', 'answered']);
-    await enforce(policy({ podSelector: name('b'), policyTypes: ['Ingress'] }));
+    await enforce(spec({ podSelector: name('b'), policyTypes: ['Ingress'] }));
     expect([await cut.exchange(), await kept.exchange()]).toEqual(['silent', 'answered']);
     for (const one of [cut, kept]) one.end();
   });
@@ -179,7 +189,7 @@ describe.runIf(canRun)('the nftables data plane, with real packets', () => {
   });
 
   test('what was refused stays refused when the agent is gone, and its successor takes over without a gap', async () => {
-    await enforce(policy({ podSelector: name('b'), ingress: [{ from: [{ podSelector: name('a') }] }] }));
+    await enforce(spec({ podSelector: name('b'), ingress: [{ from: [{ podSelector: name('a') }] }] }));
     await plane('n1').stop({ leaveRules: true });
     expect([lab.dial(pod('a'), tcp('b')), lab.dial(pod('c'), tcp('b'))]).toEqual(['answered', 'silent']);
     planes.set('n1', await open('n1'));
@@ -208,7 +218,7 @@ describe.runIf(canRun)('the nftables data plane, with real packets', () => {
 
   test('a table that somebody flushed is written anew by the next change', async () => {
     lab.inHost('nft', 'flush', 'ruleset');
-    await enforce(policy({ podSelector: name('b'), policyTypes: ['Ingress'] }));
+    await enforce(spec({ podSelector: name('b'), policyTypes: ['Ingress'] }));
     expect(lab.dial(pod('a'), tcp('b'))).toBe('silent');
   });
 
@@ -219,32 +229,19 @@ describe.runIf(canRun)('the nftables data plane, with real packets', () => {
   });
 });
 
-function cluster(pods: Readonly<Record<string, LabPod>>): readonly PolicyInput[] {
-  const nodes = ['n1', 'n2'].map((node, i) => ({
-    apiVersion: 'v1',
-    kind: 'Node',
-    metadata: { name: node },
-    spec: {},
-    status: { addresses: [{ type: 'InternalIP', address: `10.200.255.${i + 1}` }] },
+const nodes = { n1: ['10.200.255.1'], n2: ['10.200.255.2'] };
+
+function placed(pods: Readonly<Record<string, LabPod>>): readonly PlacedPod[] {
+  return Object.values(pods).map(({ name: podName, v4, v6 }) => ({
+    name: podName,
+    node: homes[podName] ?? '',
+    addresses: [v4, v6],
   }));
-  return [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'x', labels: {} }, spec: {} },
-    ...nodes,
-    ...Object.values(pods).map(({ name: podName, v4, v6 }) => ({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: podName, namespace: 'x', uid: `uid-${podName}`, labels: { name: podName } },
-      spec: {
-        nodeName: homes[podName] ?? '',
-        containers: [{ name: 'main', ports: [{ name: 'web', containerPort: 8080 }] }],
-      },
-      status: { phase: 'Running', podIPs: [{ ip: v4 }, { ip: v6 }] },
-    })),
-  ];
 }
 
-function policy(spec: NetworkPolicy['spec']): NetworkPolicy {
-  return { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'p', namespace: 'x' }, spec };
+// Names its argument's type where it is written.
+function spec(policy: NetworkPolicySpec): NetworkPolicySpec {
+  return policy;
 }
 
 function name(value: string): { readonly matchLabels: Readonly<Record<string, string>> } {
