@@ -180,6 +180,7 @@ export interface Runtime {
  * - `ImageWithoutCommand`: nothing to run. - `Unsupported`: this machine cannot give what was asked.
  * - `InvalidContainer`: a value that can never work. - `StartFailed`: it could not be started this time.
  * - `NotFound`, `AlreadyExists`, `NotRunning`: about ids.
+ * - `CreateContainerConfigError`, `FailedMount`: something that the pod refers to is missing (said by the agent, not by runtimes).
  */
 export type RuntimeReason =
   | 'ImageWithoutCommand'
@@ -188,7 +189,9 @@ export type RuntimeReason =
   | 'StartFailed'
   | 'NotFound'
   | 'AlreadyExists'
-  | 'NotRunning';
+  | 'NotRunning'
+  | 'CreateContainerConfigError'
+  | 'FailedMount';
 
 /** A failure to show in a pod's status and events: `reason` is the waiting reason, `message` says what to do. */
 export class RuntimeError extends Error {

@@ -1,0 +1,233 @@
+/** The node agent: follows the pods that are bound to its node and keeps a worker for each. */
+import { join } from 'node:path';
+import type { ConfigMap, Node, Pod, PodStatus, Secret, Service } from '../../api/types/core.ts';
+import { StatusError } from '../../api/status.ts';
+import type { Clock } from '../../std/clock.ts';
+import type { Logger } from '../../std/log.ts';
+import type { Running } from '../../std/stop.ts';
+import type { ClusterClient } from '../cluster/client.ts';
+import { createEventRecorder } from '../cluster/events.ts';
+import { startInformer } from '../cluster/informer.ts';
+import type { Informer } from '../cluster/informer.ts';
+import { configMaps, nodes, pods as podsRef, secrets, services as servicesRef } from '../cluster/resource-ref.ts';
+import { beat, registerNode } from './heartbeat.ts';
+import { nodeCapacity } from './node-status.ts';
+import type { NodeFacts } from './node-status.ts';
+import { createPodAddresses } from './pod-addresses.ts';
+import type { PodAddresses } from './pod-addresses.ts';
+import { createPodTokens } from './pod-tokens.ts';
+import { startPodWorker } from './pod-worker.ts';
+import type { PodNetworkGuard, PodWorker } from './pod-worker.ts';
+import type { Runtime } from './runtimes/runtime.ts';
+import type { VolumeSources } from './volumes.ts';
+
+export interface NodeAgentOptions {
+  readonly client: ClusterClient;
+  readonly runtime: Runtime;
+  readonly guard: PodNetworkGuard;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The node's own folder; volumes are made below it. */
+  readonly folder: string;
+  readonly facts: NodeFacts;
+  readonly nameservers: readonly string[];
+  readonly clusterDomain: string;
+}
+
+export interface NodeAgent extends Running {
+  /** The pod of this node by namespace and name, with its worker: what streams need. */
+  find(namespace: string, name: string): { readonly pod: Pod; readonly worker: PodWorker } | undefined;
+  readonly pods: Informer<Pod>;
+  readonly services: Informer<Service>;
+}
+
+const cidrPollMs = 200;
+
+/** Registers the node, waits for its range of pod addresses, adopts what runs, and starts. */
+export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
+  const { client, runtime, clock, log, facts } = options;
+  const ended = new AbortController();
+  const { signal } = ended;
+  const heartbeat = { client, clock, log, facts, signal };
+  const registered = await registerNode(heartbeat);
+  void beat(heartbeat);
+  const node = await withRange(options, registered, signal);
+
+  const pods = startInformer<Pod>({
+    client,
+    of: podsRef,
+    query: { fieldSelector: `spec.nodeName=${facts.name}` },
+    clock,
+    log,
+    signal,
+  });
+  const services = startInformer<Service>({ client, of: servicesRef, clock, log, signal });
+  await Promise.all([pods.whenSynced(signal), services.whenSynced(signal)]);
+
+  const addresses = await adoptAddresses(runtime, node);
+  await runtime.prune(new Set(pods.list().map(({ metadata }) => metadata.uid ?? '')));
+  const recorder = createEventRecorder({ client, component: 'kubelet', host: facts.name, clock, log });
+  const workers = new Map<string, PodWorker>();
+  const read = sourceReader(options, services);
+
+  const follow = (pod: Pod): void => {
+    const uid = pod.metadata.uid ?? '';
+    const known = workers.get(uid);
+    if (known !== undefined) {
+      known.update(pod);
+      return;
+    }
+    const worker = startPodWorker(
+      pod,
+      {
+        runtime,
+        clock,
+        log,
+        recorder,
+        node: {
+          name: facts.name,
+          address: facts.address,
+          nameservers: options.nameservers,
+          clusterDomain: options.clusterDomain,
+        },
+        folder: join(options.folder, 'pods'),
+        guard: options.guard,
+        addressFor: (id) => addresses.take(id),
+        releaseAddress: (id) => addresses.release(id),
+        sourcesFor: read,
+        writeStatus: (of, status) => writeStatus(client, of, status),
+        finish: (of) => finish(client, of),
+      },
+      () => workers.delete(uid),
+    );
+    workers.set(uid, worker);
+  };
+  pods.onChange((event) => {
+    if (event.kind === 'set') follow(event.object);
+    else workers.get(event.previous.metadata.uid ?? '')?.update(undefined);
+  });
+  for (const pod of pods.list()) follow(pod);
+
+  return {
+    pods,
+    services,
+    find: (namespace, name) => {
+      const pod = pods.get(namespace, name);
+      const worker = workers.get(pod?.metadata.uid ?? '');
+      return pod === undefined || worker === undefined ? undefined : { pod, worker };
+    },
+    stop: async () => {
+      ended.abort();
+      await Promise.all([...workers.values()].map((worker) => worker.stop()));
+      await runtime.stop();
+    },
+  };
+}
+
+/** The node once the controllers have given it a range. */
+async function withRange(
+  { client, clock, facts, log }: NodeAgentOptions,
+  first: Node,
+  signal: AbortSignal,
+): Promise<Node> {
+  let node = first;
+  for (let tries = 0; node.spec.podCIDR === undefined || node.spec.podCIDR === ''; tries++) {
+    if (tries === 50)
+      log.warn('still no range of pod addresses: is "gatehouse controllers" running?', { node: facts.name });
+    await clock.sleep(cidrPollMs, signal);
+    node = await client.get(nodes, { name: facts.name }, signal);
+  }
+  return node;
+}
+
+async function adoptAddresses(runtime: Runtime, node: Node): Promise<PodAddresses> {
+  const { sandboxes } = await runtime.list();
+  const held = sandboxes.flatMap(({ id, address }): [string, string][] =>
+    address === undefined ? [] : [[id, address]],
+  );
+  return createPodAddresses(node.spec.podCIDR ?? '', new Map(held));
+}
+
+async function writeStatus(client: ClusterClient, pod: Pod, status: PodStatus): Promise<void> {
+  let current = pod;
+  for (let tries = 0; ; tries++) {
+    try {
+      // Conditions that others own (PodScheduled, readiness gates) stay as the newest object has them.
+      await client.update(podsRef, { ...current, status: { ...current.status, ...status } }, 'status');
+      return;
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      if (error.reason === 'NotFound') return;
+      if (error.reason !== 'Conflict' || tries === 4) throw error;
+      const newest = await client.get(podsRef, pod.metadata);
+      if (newest.metadata.uid !== pod.metadata.uid) return;
+      current = newest;
+    }
+  }
+}
+
+async function finish(client: ClusterClient, pod: Pod): Promise<void> {
+  try {
+    await client.delete(podsRef, pod.metadata, {
+      gracePeriodSeconds: 0,
+      preconditions: { uid: pod.metadata.uid ?? '' },
+    });
+  } catch (error) {
+    if (!(error instanceof StatusError && (error.reason === 'NotFound' || error.reason === 'Conflict'))) throw error;
+  }
+}
+
+function sourceReader(
+  { client, facts, clock }: NodeAgentOptions,
+  services: Informer<Service>,
+): (pod: Pod, address: string | undefined) => VolumeSources {
+  const tokens = createPodTokens(client, clock);
+  const missing = async <T>(read: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (error instanceof StatusError && error.reason === 'NotFound') return undefined;
+      throw error;
+    }
+  };
+  return (pod, podAddress) => {
+    const namespace = pod.metadata.namespace ?? '';
+    const configMapBytes = async (name: string): Promise<ReadonlyMap<string, Buffer> | undefined> => {
+      const object: ConfigMap | undefined = await missing(() => client.get(configMaps, { namespace, name }));
+      if (object === undefined) return undefined;
+      const text = Object.entries(object.data ?? {}).map(([key, value]): [string, Buffer] => [
+        key,
+        Buffer.from(value, 'utf8'),
+      ]);
+      const binary = Object.entries(object.binaryData ?? {}).map(([key, value]): [string, Buffer] => [
+        key,
+        Buffer.from(value, 'base64'),
+      ]);
+      return new Map([...text, ...binary]);
+    };
+    const secretBytes = async (name: string): Promise<ReadonlyMap<string, Buffer> | undefined> => {
+      const object: Secret | undefined = await missing(() => client.get(secrets, { namespace, name }));
+      if (object === undefined) return undefined;
+      return new Map(Object.entries(object.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]));
+    };
+    const asText = async (
+      bytes: Promise<ReadonlyMap<string, Buffer> | undefined>,
+    ): Promise<ReadonlyMap<string, string> | undefined> => {
+      const values = await bytes;
+      return values === undefined
+        ? undefined
+        : new Map([...values].map(([key, value]) => [key, value.toString('utf8')]));
+    };
+    return {
+      configMapBytes,
+      secretBytes,
+      configMap: (name) => asText(configMapBytes(name)),
+      secret: (name) => asText(secretBytes(name)),
+      services: services.list(),
+      podAddress,
+      hostAddress: facts.address,
+      allocatable: nodeCapacity(facts.maxPods),
+      token: (audience, expirationSeconds) => tokens.get(pod, audience, expirationSeconds),
+    };
+  };
+}

@@ -1,0 +1,86 @@
+/** What to do next for a pod. Pure: same view, same instant, same plan. */
+import type { Container as ContainerSpec } from '../../api/types/core.ts';
+import type { PodView } from './pod-view.ts';
+import { exitCodeOf, initProgress, isSidecar, lastAttempt, restarts } from './pod-view.ts';
+
+export interface PodPlan {
+  /** The sandbox has to be made before anything else. */
+  readonly sandbox: boolean;
+  /** Attempts to start now. */
+  readonly start: readonly { readonly container: ContainerSpec; readonly attempt: number }[];
+  /** Ids of attempts to stop: the pod is over, these only kept it company. */
+  readonly stop: readonly string[];
+  /** When to look again though nothing happened (milliseconds since the epoch). */
+  readonly lookAt: number | undefined;
+  /** Nothing will ever run again. */
+  readonly over: boolean;
+}
+
+const nothing: PodPlan = { sandbox: false, start: [], stop: [], lookAt: undefined, over: false };
+
+/** First wait after a container ended badly, and the longest. Source: upstream's crash loop. */
+export const backoffMs = { first: 10_000, most: 300_000, forgivenAfter: 600_000 };
+
+/** The next step for a pod that is wanted. */
+export function planPod(view: PodView, now: number): PodPlan {
+  const { pod } = view;
+  if (isOver(view)) return { ...nothing, over: true, stop: runningSidecars(view) };
+  if (!view.hasSandbox) return { ...nothing, sandbox: true };
+  const progress = initProgress(view);
+  if (progress.kind === 'failed') return { ...nothing, over: true, stop: runningSidecars(view) };
+  const sidecars = startedSidecars(view);
+  const wanted = progress.kind === 'at' ? [...sidecars, progress.container] : [...sidecars, ...pod.spec.containers];
+  const due = [...new Set(wanted)].flatMap((container) => {
+    const isInit = progress.kind === 'at' && container === progress.container;
+    return nextAttempt(view, container, isInit, now);
+  });
+  const times = due.flatMap((each) => (typeof each === 'number' ? [each] : []));
+  return {
+    ...nothing,
+    start: due.flatMap((each) => (typeof each === 'number' ? [] : [each])),
+    lookAt: times.length === 0 ? undefined : Math.min(...times),
+  };
+}
+
+/** The wait after a failure that came `ms` of waiting after the one before. */
+export function nextBackoff(before: number | undefined): number {
+  return before === undefined || before === 0 ? backoffMs.first : Math.min(before * 2, backoffMs.most);
+}
+
+/** Whether every main container has ended for good. */
+export function isOver(view: PodView): boolean {
+  const { pod } = view;
+  return pod.spec.containers.every((container) => {
+    const attempt = lastAttempt(view, container.name);
+    if (attempt === undefined || attempt.state.kind === 'running') return false;
+    return !restarts(pod, container, exitCodeOf(attempt), false);
+  });
+}
+
+/** An attempt to start now, an instant to wait for, or nothing because it runs or is over. */
+function nextAttempt(
+  view: PodView,
+  container: ContainerSpec,
+  isInit: boolean,
+  now: number,
+): readonly ({ readonly container: ContainerSpec; readonly attempt: number } | number)[] {
+  const last = lastAttempt(view, container.name);
+  if (last?.state.kind === 'running') return [];
+  if (last !== undefined && !restarts(view.pod, container, exitCodeOf(last), isInit)) return [];
+  const until = view.memory.get(container.name)?.backoff?.until ?? 0;
+  if (until > now) return [until];
+  return [{ container, attempt: last === undefined ? 0 : last.attempt + 1 }];
+}
+
+function startedSidecars(view: PodView): readonly ContainerSpec[] {
+  return (view.pod.spec.initContainers ?? []).filter(
+    (container) => isSidecar(container) && lastAttempt(view, container.name) !== undefined,
+  );
+}
+
+function runningSidecars(view: PodView): readonly string[] {
+  return (view.pod.spec.initContainers ?? []).flatMap((container) => {
+    const attempt = lastAttempt(view, container.name);
+    return attempt?.state.kind === 'running' ? [attempt.id] : [];
+  });
+}
