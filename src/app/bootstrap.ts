@@ -2,13 +2,38 @@
  * What every cluster has from its first moment, created through the front door like everything else (and so in the
  * audit trail): the system namespaces, priority classes, and the service by which pods find the gateway.
  */
+import type { KubeObject } from '../api/meta.ts';
 import { StatusError } from '../api/status.ts';
 import type { Namespace, Service } from '../api/types/core.ts';
 import type { EndpointSlice } from '../api/types/discovery.ts';
 import type { PriorityClass } from '../api/types/scheduling.ts';
+import { planDefaultRoles } from '../authz/default-roles.ts';
+import { createClient } from '../core/cluster/client.ts';
 import type { ClusterClient, Draft } from '../core/cluster/client.ts';
-import { endpointSlices, namespaces, priorityClasses, services } from '../core/cluster/resource-ref.ts';
+import {
+  clusterRoles,
+  endpointSlices,
+  namespaces,
+  priorityClasses,
+  resourceRef,
+  services,
+} from '../core/cluster/resource-ref.ts';
 import type { ClusterObject, ResourceRef } from '../core/cluster/resource-ref.ts';
+import { createTransport } from '../core/cluster/transport.ts';
+import type { Clock } from '../std/clock.ts';
+import { readKubeconfig } from './credentials.ts';
+import type { Home } from './home.ts';
+import { identityFile } from './identities.ts';
+import { release } from './release.ts';
+
+const bootstrapMs = 60_000;
+const rbac = 'rbac.authorization.k8s.io';
+const policyKinds: readonly ResourceRef[] = [
+  clusterRoles,
+  resourceRef(rbac, 'v1', 'roles', 'Role'),
+  resourceRef(rbac, 'v1', 'clusterrolebindings', 'ClusterRoleBinding', 'cluster'),
+  resourceRef(rbac, 'v1', 'rolebindings', 'RoleBinding'),
+];
 
 const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
@@ -26,24 +51,75 @@ const systemPriorities: readonly Draft<PriorityClass>[] = [
   },
 ];
 
+/** Where pods find the gateway. `address` is undefined when it listens on loopback only, where no pod can reach it. */
+export interface GatewayAddress {
+  readonly clusterIP: string;
+  readonly address: string | undefined;
+  readonly port: number;
+}
+
+/** Brings a cluster, new or not, to where its parts can work: objects and default policy. Speaks as `system:apiserver`. */
+export async function bootstrapCluster(options: {
+  readonly home: Home;
+  readonly clock: Clock;
+  readonly gateway: GatewayAddress;
+}): Promise<void> {
+  const { clock } = options;
+  const { server, ca, identity } = readKubeconfig(identityFile(options.home, 'gateway'));
+  const transport = createTransport({ server, ca, identity: () => identity, clock });
+  try {
+    const client = createClient({ fetch: transport.fetch, server, userAgent: `gatehouse/${release} bootstrap` });
+    const signal = AbortSignal.timeout(bootstrapMs);
+    await bootstrapObjects(client, options.gateway, signal);
+    await bootstrapRoles(client, signal);
+  } finally {
+    await transport.stop();
+  }
+}
+
+/** The default roles and bindings, made or mended; what people added to them stays. */
+async function bootstrapRoles(client: ClusterClient, signal: AbortSignal): Promise<void> {
+  const lists = await Promise.all(policyKinds.map((of) => client.list(of, {}, signal)));
+  const plan = planDefaultRoles(
+    lists.flatMap(({ items }) => items) as readonly ClusterObject[] as readonly KubeObject[],
+  );
+  const refOf = ({ kind }: KubeObject): ResourceRef => policyKinds.find((each) => each.kind === kind) ?? clusterRoles;
+  await Promise.all(plan.remove.map((object) => client.delete(refOf(object), object.metadata, {}, signal)));
+  await Promise.all(plan.create.map((object) => create(client, refOf(object), object, signal)));
+  await Promise.all(plan.update.map((object) => client.update(refOf(object), object, undefined, signal)));
+}
+
 /** Creates what is missing; changes nothing that exists. `gateway` is the address at which pods reach the gateway. */
-export async function bootstrapObjects(
-  client: ClusterClient,
-  gateway: { readonly clusterIP: string; readonly address: string; readonly port: number },
-  signal: AbortSignal,
-): Promise<void> {
+async function bootstrapObjects(client: ClusterClient, gateway: GatewayAddress, signal: AbortSignal): Promise<void> {
   await Promise.all(
     systemNamespaces.map((name) => ensure<Namespace>(client, namespaces, { metadata: { name }, spec: {} }, signal)),
   );
   await Promise.all([
     ...systemPriorities.map((each) => ensure(client, priorityClasses, each, signal)),
     ensure(client, services, kubernetesService(gateway.clusterIP), signal),
-    ensure(client, endpointSlices, kubernetesEndpoints(gateway.address, gateway.port), signal),
+    ...(gateway.address === undefined
+      ? []
+      : [ensure(client, endpointSlices, kubernetesEndpoints(gateway.address, gateway.port), signal)]),
   ]);
 }
 
-/** Creates `object` unless it is there already. */
-export async function ensure<T extends ClusterObject>(
+/** Creates `object` unless it is there already. Asks first: a service's creation would fail on its own address. */
+async function ensure<T extends ClusterObject>(
+  client: ClusterClient,
+  of: ResourceRef<T>,
+  object: Draft<T>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, name = '' } = object.metadata;
+  try {
+    await client.get(of, { namespace, name }, signal);
+  } catch (error) {
+    if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
+    await create(client, of, object, signal);
+  }
+}
+
+async function create<T extends ClusterObject>(
   client: ClusterClient,
   of: ResourceRef<T>,
   object: Draft<T>,
@@ -52,6 +128,7 @@ export async function ensure<T extends ClusterObject>(
   try {
     await client.create(of, object, signal);
   } catch (error) {
+    // Another gateway of the same cluster started at the same time.
     if (!(error instanceof StatusError && error.reason === 'AlreadyExists')) throw error;
   }
 }

@@ -17,6 +17,8 @@ export interface ChildOptions {
   readonly log: Logger;
   /** Called with each line `ready …` that the child prints to its standard output. */
   readonly onReady?: (line: string) => void;
+  /** Called with the pid of each process that is started. */
+  readonly onStart?: (pid: number) => void;
   /** Exit code 2 means that a person has to mend something: the child is not started again, and this is called. */
   readonly onMisuse?: (line: string) => void;
 }
@@ -25,8 +27,8 @@ export interface ChildOptions {
 const stopDeadlineMs = 15_000;
 const backoffMs = { first: 250, most: 10_000, forgiveAfter: 30_000 };
 
-/** Starts the child now; resolves nothing: use `onReady`. `pid()` is for tests and for the pid file. */
-export function superviseChild(options: ChildOptions): Running & { pid(): number | undefined } {
+/** Starts the child now; `onReady` tells when it serves. */
+export function superviseChild(options: ChildOptions): Running {
   const { name, args, env, clock, log } = options;
   let child: ChildProcess | undefined;
   let stopping = false;
@@ -38,6 +40,7 @@ export function superviseChild(options: ChildOptions): Running & { pid(): number
     const started = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
     let said = '';
     child = started;
+    if (started.pid !== undefined) options.onStart?.(started.pid);
     started.stdin.on('error', () => {}); // it ended first
     eachLine(started.stdout, (line) => {
       if (line.startsWith('ready')) options.onReady?.(line);
@@ -63,7 +66,6 @@ export function superviseChild(options: ChildOptions): Running & { pid(): number
   start();
 
   return {
-    pid: () => child?.pid,
     stop: () =>
       new Promise((resolve) => {
         stopping = true;

@@ -32,6 +32,12 @@ export interface HeldRules {
   readonly evaluationError?: string;
 }
 
+/** One rule that somebody holds, and through what. */
+export interface HeldGrant {
+  readonly grant: Grant;
+  readonly rule: PolicyRule;
+}
+
 export interface Authorizer {
   /**
    * Takes in a change of a Role, ClusterRole, RoleBinding, ClusterRoleBinding, Pod, PersistentVolume or
@@ -42,6 +48,8 @@ export interface Authorizer {
   authorize(request: AccessRequest): Decision;
   /** The rules that `user` holds in `namespace` ('' for cluster scope), each once. */
   rulesFor(user: User, namespace: string): HeldRules;
+  /** Every rule bound to `user` or a group of theirs in any namespace, with where it came from. For explanations: slow where many are bound. */
+  grantsOf(user: User): readonly HeldGrant[];
   /** The rules of the role that a binding in `namespace` refers to; undefined if there is no such role. */
   rulesOfRole(ref: RoleRef, namespace: string): readonly PolicyRule[] | undefined;
 }
@@ -111,6 +119,15 @@ export function createAuthorizer(
         ? { ...held, evaluationError: 'node authorizer does not support user rule resolution' }
         : held;
     },
+    grantsOf: (user) => {
+      const held: HeldGrant[] = [];
+      index.visitEverywhere(user, (binding) => {
+        index.rules(binding.role).rules.forEach((rule, position) => {
+          held.push({ grant: grantOf(binding, position), rule });
+        });
+      });
+      return held;
+    },
     rulesOfRole: ({ kind, name }, namespace) => {
       const role = index.findRole(kind, kind === 'Role' ? namespace : '', name);
       return role === undefined ? undefined : index.rules(role).rules;
@@ -138,19 +155,23 @@ function bound(binding: Binding, subject: Subject, rule: CompiledRule, position:
   return {
     id: `${binding.id}.${position}`,
     rule,
-    grant: (): Grant => ({
-      bindingKind: binding.kind,
-      bindingNamespace: binding.namespace,
-      binding: binding.name,
-      roleKind: binding.role.kind,
-      role: binding.role.name,
-      rule: position,
-    }),
+    grant: () => grantOf(binding, position),
     reason: () => {
       const name = binding.kind === 'RoleBinding' ? `${binding.name}/${binding.namespace}` : binding.name;
       const by = `${binding.kind} ${JSON.stringify(name)} of ${binding.role.kind} ${JSON.stringify(binding.role.name)}`;
       return `RBAC: allowed by ${by} to ${describe(subject, binding)}`;
     },
+  };
+}
+
+function grantOf(binding: Binding, position: number): Grant {
+  return {
+    bindingKind: binding.kind,
+    bindingNamespace: binding.namespace,
+    binding: binding.name,
+    roleKind: binding.role.kind,
+    role: binding.role.name,
+    rule: position,
   };
 }
 

@@ -9,6 +9,8 @@ import { badRequest } from '../api/status.ts';
 import type { ResourceAttributes, SubjectAccessReviewSpec } from '../api/types/authorization.ts';
 import { createAuthorizer } from './authorizer.ts';
 import { planDefaultRoles } from './default-roles.ts';
+import type { NearMiss } from './explain.ts';
+import { nearestMiss } from './explain.ts';
 import { record, records, strings, text } from './policy-object.ts';
 import { subjectAccessRequest } from './reviews.ts';
 
@@ -36,6 +38,8 @@ export interface CheckResult {
   readonly reason: string;
   /** Which rule granted; only where one did. */
   readonly grant?: Grant;
+  /** Of a denial, the rule that came closest and what it does not reach. */
+  readonly nearest?: NearMiss;
   readonly expected?: boolean;
 }
 
@@ -52,7 +56,12 @@ export function evaluate(scenario: Scenario, defaults = true): Evaluation {
     name: scenario.name,
     checks: scenario.checks.map(({ request, expected }) => {
       const decision = authorizer.authorize(request);
-      return { ...decision, ...(expected === undefined ? {} : { expected }) };
+      const nearest = decision.allowed ? undefined : nearestMiss(request, authorizer);
+      return {
+        ...decision,
+        ...(nearest === undefined ? {} : { nearest }),
+        ...(expected === undefined ? {} : { expected }),
+      };
     }),
   };
 }

@@ -80,6 +80,14 @@ export class GrantIndex {
     }
   }
 
+  /** Like `visit`, in every namespace. */
+  visitEverywhere(user: User, visit: (binding: Binding, subject: Subject) => void): void {
+    const entries = [this.#users.get(user.name), ...user.groups.map((group) => this.#groups.get(group))];
+    for (const entry of entries) {
+      entry?.bindings.forEach((bindings) => bindings.forEach((subject, binding) => visit(binding, subject)));
+    }
+  }
+
   /** What a decision about `user` in `namespace` depends on. */
   cells(user: User, namespace: string): readonly Cell[] {
     const cells = new Set<Cell>([this.#users.get(user.name) ?? this.#newSubjects]);

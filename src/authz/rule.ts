@@ -4,7 +4,7 @@
  * `*` at the end of a path. Names of objects have none.
  * Source: rbac.authorization.k8s.io/v1, PolicyRule.
  */
-import type { AccessRequest, ResourceAccess } from '../api/access.ts';
+import type { AccessRequest, PathAccess, ResourceAccess } from '../api/access.ts';
 import { judgedName } from './request.ts';
 
 /** A list in which `*` may stand for everything. */
@@ -38,17 +38,23 @@ export function grants(rule: CompiledRule, request: AccessRequest): boolean {
 
 /** The part of `grants` that needs no object name: verb, then group and resource, or path. */
 export function mayGrant(rule: CompiledRule, request: AccessRequest): boolean {
-  if (!includes(rule.verbs, request.verb)) return false;
-  if (request.kind === 'path') {
-    return includes(rule.paths, request.path) || rule.pathPrefixes.some((prefix) => request.path.startsWith(prefix));
-  }
-  return includes(rule.groups, request.group) && coversResource(rule, request);
+  if (!covers.verb(rule, request)) return false;
+  return request.kind === 'path'
+    ? covers.path(rule, request)
+    : covers.group(rule, request) && covers.resource(rule, request);
 }
 
-function coversResource({ resources, anyParent }: CompiledRule, { resource, subresource }: ResourceAccess): boolean {
-  if (subresource === '') return includes(resources, resource);
-  return includes(resources, `${resource}/${subresource}`) || anyParent.has(subresource);
-}
+/** Whether a rule reaches one part of a request. */
+export const covers = {
+  verb: ({ verbs }: CompiledRule, { verb }: AccessRequest): boolean => includes(verbs, verb),
+  group: ({ groups }: CompiledRule, { group }: ResourceAccess): boolean => includes(groups, group),
+  resource: ({ resources, anyParent }: CompiledRule, { resource, subresource }: ResourceAccess): boolean =>
+    subresource === ''
+      ? includes(resources, resource)
+      : includes(resources, `${resource}/${subresource}`) || anyParent.has(subresource),
+  path: ({ paths, pathPrefixes }: CompiledRule, { path }: PathAccess): boolean =>
+    includes(paths, path) || pathPrefixes.some((prefix) => path.startsWith(prefix)),
+};
 
 function includes({ all, values }: Listed, value: string): boolean {
   return all || values.has(value);

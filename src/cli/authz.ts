@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { parseAllDocuments } from 'yaml';
 import { StatusError } from '../api/status.ts';
 import type { Evaluation } from '../authz/eval.ts';
+import type { NearMiss } from '../authz/explain.ts';
 import { asExpected, evaluate, objectsIn, scenariosIn } from '../authz/eval.ts';
 
 interface EvalOptions {
@@ -70,12 +71,17 @@ function documentsIn(path: string): readonly unknown[] {
 function table(evaluations: readonly Evaluation[]): string {
   return evaluations
     .flatMap(({ name, checks }) =>
-      checks.map(({ allowed, expected, reason }, index) => {
+      checks.map(({ allowed, expected, reason, nearest }, index) => {
         const verdict = expected === undefined || expected === allowed ? '' : ` (expected ${expected ? 'yes' : 'no'})`;
-        return `${name === '' ? '' : `${name} `}${index}\t${allowed ? 'yes' : 'no'}${verdict}\t${reason}`;
+        return `${name === '' ? '' : `${name} `}${index}\t${allowed ? 'yes' : 'no'}${verdict}\t${nearest === undefined ? reason : nearMiss(nearest)}`;
       }),
     )
     .join('\n');
+}
+
+function nearMiss({ grant, missed }: NearMiss): string {
+  const binding = grant.bindingNamespace === '' ? grant.binding : `${grant.bindingNamespace}/${grant.binding}`;
+  return `nearest: rule ${grant.rule} of ${grant.roleKind} ${grant.role} by ${grant.bindingKind} ${binding}, but for the ${missed.join(' and the ')}`;
 }
 
 function isFileError(error: unknown): error is Error {

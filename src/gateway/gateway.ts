@@ -22,6 +22,7 @@ import { inboundFromNode, writeAnswer, type NodeRequest, type NodeResponse } fro
 import {
   createRouter,
   createUpgradeRouter,
+  type ResourceHandler,
   type Routes,
   type StreamHandler,
   type UpgradedConnection,
@@ -42,8 +43,8 @@ export interface GatewayDeps {
   readonly kinds: Kinds;
   readonly table: TableMaker;
   readonly openapi: OpenApiDocuments;
-  /** The trail's own API, when there is one: handles what is below /apis/GROUP. */
-  readonly audit: { readonly group: string; readonly routes: Hono } | undefined;
+  /** The trail's own API: answers for the resource audit.gatehouse.dev/events. */
+  readonly audit: ResourceHandler | undefined;
   /** What ends at nodes. */
   readonly streams: StreamHandler | undefined;
   /** Upgrades of paths that are no resource, such as a node's tunnel. */

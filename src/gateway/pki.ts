@@ -177,7 +177,8 @@ function servesUntil(
   return left > (servingDays * dayMs) / 5 && names.every((name) => held.includes(name) || isIP(name) === 6);
 }
 
-async function newKey(): Promise<{ readonly keys: webcrypto.CryptoKeyPair; readonly pem: string }> {
+/** A new key pair, the private one also as PKCS#8 PEM. */
+export async function newKey(): Promise<{ readonly keys: webcrypto.CryptoKeyPair; readonly pem: string }> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const der = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
   return { keys, pem: x509.PemConverter.encode(der, 'PRIVATE KEY') };

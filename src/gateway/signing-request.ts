@@ -2,7 +2,7 @@
 import 'reflect-metadata'; // what the dependency injection inside @peculiar/x509 stands on
 import * as x509 from '@peculiar/x509';
 import { StatusError } from '../api/status.ts';
-import { sign, subjectOf, type CertificateAuthority } from './pki.ts';
+import { newKey, sign, subjectOf, type CertificateAuthority } from './pki.ts';
 
 export type SignerName =
   | 'kubernetes.io/kube-apiserver-client'
@@ -74,4 +74,18 @@ export async function signRequest(
     now: asked.now,
     days: asked.days,
   });
+}
+
+/** A new key and a request for a certificate in the name of `subject`, signed by that key; both PEM. */
+export async function createSigningRequest(subject: {
+  readonly user: string;
+  readonly groups: readonly string[];
+}): Promise<{ readonly key: string; readonly request: string }> {
+  const { keys, pem } = await newKey();
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: subjectOf(subject.user, subject.groups),
+    keys,
+    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+  });
+  return { key: pem, request: request.toString('pem') };
 }

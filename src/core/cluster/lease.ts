@@ -4,6 +4,7 @@
  * The holder renews every `retryMs`. If it cannot for `renewDeadlineMs`, it stops by itself; others take over only
  * `leaseDurationMs` after the last renewal that *they saw*, by their own clock, so clocks need not agree.
  */
+import { setMaxListeners } from 'node:events';
 import { StatusError } from '../../api/status.ts';
 import type { Lease } from '../../api/types/coordination.ts';
 import { deadline, rfc3339Micro } from '../../std/clock.ts';
@@ -35,11 +36,13 @@ export async function runElection(options: ElectionOptions, signal: AbortSignal)
     if (await candidate.tryAcquire(signal)) {
       log.info('leading', { lease: options.name });
       const term = new AbortController();
-      const leading = lead(AbortSignal.any([term.signal, signal])).catch((error: unknown) => {
+      const whole = AbortSignal.any([term.signal, signal]);
+      setMaxListeners(0, whole); // everything that leads listens to it
+      const leading = lead(whole).catch((error: unknown) => {
         if (!signal.aborted) log.error('leading failed', { lease: options.name, error });
         term.abort(error);
       });
-      await candidate.holdOn(AbortSignal.any([term.signal, signal]));
+      await candidate.holdOn(whole);
       term.abort(new Error('leadership lost'));
       await leading;
       log.info('no longer leading', { lease: options.name });

@@ -37,7 +37,6 @@ export function createTransport(options: TransportOptions): Running & { readonly
     fresh.on('error', () => {}); // each stream of the session reports it to its own caller
     fresh.on('goaway', () => forget(fresh));
     fresh.on('close', () => forget(fresh));
-    fresh.unref();
     session = fresh;
     keepAlive(fresh);
     return fresh;

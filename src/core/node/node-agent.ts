@@ -39,6 +39,8 @@ export interface NodeAgent extends Running {
   find(namespace: string, name: string): { readonly pod: Pod; readonly worker: PodWorker } | undefined;
   readonly pods: Informer<Pod>;
   readonly services: Informer<Service>;
+  /** Ends the workers and every container of this node; the objects stay, so that the next start brings the pods back. */
+  stopPods(): Promise<void>;
 }
 
 const cidrPollMs = 200;
@@ -115,6 +117,12 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       const pod = pods.get(namespace, name);
       const worker = workers.get(pod?.metadata.uid ?? '');
       return pod === undefined || worker === undefined ? undefined : { pod, worker };
+    },
+    stopPods: async () => {
+      ended.abort();
+      await Promise.all([...workers.values()].map((worker) => worker.stop()));
+      const { sandboxes } = await runtime.list();
+      await Promise.all(sandboxes.map(({ id }) => runtime.removeSandbox(id)));
     },
     stop: async () => {
       ended.abort();

@@ -1,5 +1,4 @@
 /** The table of routes. Who may use one was decided before it is looked up here. */
-import type { Hono } from 'hono';
 import { jwks, openidConfiguration } from '../authn/jwks.ts';
 import type { TokenIssuer } from '../authn/service-account.ts';
 import type { FlowControl } from '../flow-control.ts';
@@ -7,7 +6,6 @@ import type { GatewayDeps } from '../gateway.ts';
 import { jsonAnswer, textAnswer, type Answer } from '../inbound.ts';
 import type { Gauge, Metrics } from '../metrics.ts';
 import type { PathHandler, ResourceHandler, Routes } from '../router.ts';
-import { answerOf } from './mounted.ts';
 import { coreDiscovery, groupDiscovery, groupsDiscovery } from './discovery.ts';
 import { healthRoute, versionRoute, type HealthCheck } from './health.ts';
 import { openapiDocument, openapiIndex, openapiV2 } from './openapi.ts';
@@ -51,7 +49,7 @@ export function apiRoutes(
     special: new Map<string, ResourceHandler>([
       ...reviewRoutes({ kinds, authorizer, tokens: own.tokens.verify, clock }),
       ['/serviceaccounts/token', tokenRoute({ kinds, issuer: own.tokens, read, clock })],
-      ...(deps.audit === undefined ? [] : [auditRoute(deps.audit)]),
+      ...(deps.audit === undefined ? [] : [['audit.gatehouse.dev/events', deps.audit] as const]),
     ]),
     resources: resourceRoute({ ...deps, jitter: own.jitter }),
     streams: deps.streams,
@@ -93,11 +91,4 @@ function gatewayGauges({ store }: GatewayDeps, flow: FlowControl): readonly Gaug
       value: () => (store.isCurrent() ? 1 : 0),
     },
   ];
-}
-
-function auditRoute({ group, routes }: { readonly group: string; readonly routes: Hono }): [string, ResourceHandler] {
-  routes.onError((error) => {
-    throw error; // becomes HTTP where every other error does
-  });
-  return [`${group}/events`, ({ inbound }) => answerOf(routes, inbound)];
 }

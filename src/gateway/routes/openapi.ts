@@ -8,7 +8,7 @@ export interface OpenApiDocuments {
   /** Paths such as `api/v1` and `apis/apps/v1`, one for each document. */
   paths(): readonly string[];
   /** The document at `path` as JSON, or undefined. The same text as long as what is served stays the same. */
-  document(path: string): string | undefined;
+  document(path: string): string | Buffer | undefined;
 }
 
 /** /openapi/v3. */
@@ -50,7 +50,7 @@ export const openapiV2: PathHandler = () => {
 };
 
 function hashOf(documents: OpenApiDocuments): (path: string) => string {
-  const known = new Map<string, { readonly text: string; readonly hash: string }>();
+  const known = new Map<string, { readonly text: string | Buffer; readonly hash: string }>();
   return (path) => {
     const text = documents.document(path) ?? '';
     const found = known.get(path);

@@ -1,0 +1,185 @@
+/** `gatehouse up` and the parts of it that are commands of their own: `gateway`, `controllers`, `node`. */
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { homeFolder, openHome } from '../app/home.ts';
+import type { Home } from '../app/home.ts';
+import { untilTold } from '../app/lifetime.ts';
+import { UsageError } from '../app/usage-error.ts';
+import { systemClock } from '../std/clock.ts';
+import { createLogger } from '../std/log.ts';
+import type { LogLevel, Logger } from '../std/log.ts';
+import type { Running } from '../std/stop.ts';
+
+interface Common {
+  readonly home?: string;
+  readonly logLevel: LogLevel;
+  readonly followParent: boolean;
+}
+
+const clock = systemClock;
+
+/** Brings up everything on this machine and stays in the foreground. */
+export function upCommand(): Command {
+  return withCommon(new Command('up'))
+    .description('bring up all of Gatehouse on this machine: database, gateway, scheduler, controllers, nodes')
+    .option('--port <n>', 'port of the gateway', port, 7443)
+    .option('--nodes <n>', 'how many nodes', count, 1)
+    .addOption(runtimeOption())
+    .addOption(dataplaneOption())
+    .option('--database-url <url>', 'a Postgres of your own (15 or later) instead of the embedded one')
+    .action(
+      async (
+        options: Common & { port: number; nodes: number; runtime: string; dataplane: string; databaseUrl?: string },
+      ) => {
+        const { home, log } = begin(options, 'up');
+        const told = untilTold({ followParent: false });
+        const early = new AbortController();
+        void told.then(() => early.abort());
+        const began = clock.monotonic();
+        const { startUp } = await import('../app/up.ts');
+        const up = await startUp({
+          home,
+          port: options.port,
+          nodes: options.nodes,
+          runtime: options.runtime,
+          dataplane: options.dataplane,
+          databaseUrl: options.databaseUrl ?? process.env['GATEHOUSE_DATABASE_URL'],
+          logLevel: options.logLevel,
+          clock,
+          log,
+          progress: (text) => process.stderr.write(`gatehouse: starting ${text} …\n`),
+          program: fileURLToPath(new URL('main.js', import.meta.url)),
+          signal: early.signal,
+        });
+        process.stderr.write(`gatehouse: up in ${((clock.monotonic() - began) / 1000).toFixed(1)} s\n`);
+        process.stdout.write(`ready ${up.url} kubeconfig ${home.kubeconfig}\n`);
+        await told;
+        process.stderr.write('gatehouse: stopping …\n');
+        await up.stop();
+      },
+    );
+}
+
+/** One gateway. */
+export function gatewayCommand(): Command {
+  return withCommon(new Command('gateway'))
+    .description('run one gateway')
+    .option('--port <n>', 'port to listen on', port, 7443)
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--name <name>', 'further DNS name or address of the gateway (repeatable)', collect, [])
+    .option(
+      '--gateway-id <id>',
+      'name of this gateway in the audit trail, unlike any other on the database',
+      hostname(),
+    )
+    .option('--database-url <url>', 'the Postgres to use; or in GATEHOUSE_DATABASE_URL')
+    .action(
+      async (
+        options: Common & { port: number; host: string; name: string[]; gatewayId: string; databaseUrl?: string },
+      ) => {
+        const { home, log } = begin(options, 'gateway');
+        const databaseUrl = options.databaseUrl ?? process.env['GATEHOUSE_DATABASE_URL'] ?? '';
+        if (databaseUrl === '')
+          throw new UsageError('which database? give --database-url URL or set GATEHOUSE_DATABASE_URL');
+        const { startGateway } = await import('../app/gateway.ts');
+        const { host, port: number, name: names, gatewayId } = options;
+        const gateway = await startGateway({ home, databaseUrl, host, port: number, gatewayId, names, clock, log });
+        await serve(gateway, options, `ready ${gateway.url}`);
+      },
+    );
+}
+
+/** Scheduler and controllers. */
+export function controllersCommand(): Command {
+  return withCommon(new Command('controllers'))
+    .description('run the scheduler and the controllers; of several such processes one leads')
+    .option('--cluster-cidr <cidr>', 'range of pod addresses', '10.244.0.0/16')
+    .action(async (options: Common & { clusterCidr: string }) => {
+      const { home, log } = begin(options, 'controllers');
+      const { startControllers } = await import('../app/controllers.ts');
+      await serve(await startControllers({ home, clusterCIDR: options.clusterCidr, clock, log }), options, 'ready');
+    });
+}
+
+/** One node agent. */
+export function nodeCommand(): Command {
+  return withCommon(new Command('node'))
+    .description('run one node agent')
+    .option('--name <name>', 'name of the node', hostname().toLowerCase())
+    .addOption(runtimeOption())
+    .addOption(dataplaneOption())
+    .option('--stop-pods', 'stop the pods too when this agent is told to stop', false)
+    .action(async (options: Common & { name: string; runtime: string; dataplane: string; stopPods: boolean }) => {
+      const { home, log } = begin(options, 'node');
+      const { startNode } = await import('../app/node.ts');
+      const node = await startNode({
+        home,
+        name: options.name,
+        runtime: options.runtime,
+        dataplane: options.dataplane,
+        clock,
+        log: log.with({ node: options.name }),
+      });
+      const why = await announce(options, 'ready');
+      if (why === 'signal' && options.stopPods) await node.stopPods();
+      await node.stop();
+    });
+}
+
+function withCommon(command: Command): Command {
+  return command
+    .option('--home <dir>', 'folder for keys, data and kubeconfig (default: GATEHOUSE_HOME or ~/.gatehouse)')
+    .addOption(
+      new Option('--log-level <level>', 'least level to log')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('warn'),
+    )
+    .addOption(new Option('--follow-parent', 'end when standard input closes').default(false).hideHelp());
+}
+
+function runtimeOption(): Option {
+  return new Option('--runtime <kind>', 'what runs containers').choices(['auto', 'process', 'hollow']).default('auto');
+}
+
+function dataplaneOption(): Option {
+  return new Option('--dataplane <kind>', 'what enforces network policy')
+    .choices(['auto', 'nftables', 'userspace', 'none'])
+    .default('auto');
+}
+
+function begin(options: Common, part: string): { readonly home: Home; readonly log: Logger } {
+  process.umask(0o077);
+  const home = openHome(homeFolder(options.home, process.env));
+  const write = (line: string): void => void process.stderr.write(line);
+  return { home, log: createLogger({ level: options.logLevel, now: () => clock.now(), write, fields: { part } }) };
+}
+
+async function serve(running: Running, options: Common, line: string): Promise<void> {
+  await announce(options, line);
+  await running.stop();
+}
+
+function announce({ followParent }: Common, line: string): Promise<'signal' | 'orphaned'> {
+  const told = untilTold({ followParent });
+  process.stdout.write(`${line}\n`);
+  return told;
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError('a port is a number from 0 to 65535');
+  return value;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 100)
+    throw new InvalidArgumentError('give a number from 0 to 100');
+  return value;
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
