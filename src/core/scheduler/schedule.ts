@@ -28,15 +28,16 @@ export function schedule(pod: PodFacts, table: NodeTable, plugins: readonly Plug
   return { kind: 'node', node: best(pod, table, plugins, feasible, start).name };
 }
 
-function filterNodes(
-  pod: PodFacts,
-  table: NodeTable,
-  plugins: readonly Plugin[],
-): {
+/** What the filters make of the nodes. */
+export interface Filtered {
   readonly feasible: readonly NodeEntry[];
+  /** For each other node, what its first failing filter says. */
   readonly rejections: ReadonlyMap<NodeEntry, Rejection>;
   readonly rejectedBy: ReadonlySet<string>;
-} {
+}
+
+/** Asks the filters of `plugins`, in their order, about every node of `table`. */
+export function filterNodes(pod: PodFacts, table: NodeTable, plugins: readonly Plugin[]): Filtered {
   const feasible: NodeEntry[] = [];
   const rejections = new Map<NodeEntry, Rejection>();
   const rejectedBy = new Set<string>();
