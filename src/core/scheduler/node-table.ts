@@ -53,6 +53,7 @@ export class NodeTable {
   readonly #free: number[] = [];
   readonly #placed = new Map<string, Placed>();
   readonly #byNamespace = new Map<string, Map<string, Placed>>();
+  readonly #withAffinity = new Map<string, Placed>();
   #size = 0;
   #entries: readonly NodeEntry[] | undefined;
 
@@ -82,6 +83,11 @@ export class NodeTable {
     return this.#placed.values();
   }
 
+  /** Those of them that have something to say about the pods near them. */
+  podsWithAffinity(): Iterable<Placed> {
+    return this.#withAffinity.values();
+  }
+
   /** A node that is new or has changed. */
   setNode(node: Node): void {
     const row = this.#rowOf(node.metadata.name);
@@ -109,6 +115,8 @@ export class NodeTable {
     let inNamespace = this.#byNamespace.get(facts.namespace);
     if (inNamespace === undefined) this.#byNamespace.set(facts.namespace, (inNamespace = new Map()));
     inNamespace.set(facts.uid, placed);
+    const { podAffinity, podAntiAffinity } = facts.pod.spec.affinity ?? {};
+    if (podAffinity !== undefined || podAntiAffinity !== undefined) this.#withAffinity.set(facts.uid, placed);
     row.pods.add(facts);
     if (facts.ports.length > 0) row.portHolders.add(facts);
     this.#count(row.row, facts, 1);
@@ -120,6 +128,7 @@ export class NodeTable {
     if (placed === undefined) return;
     const { facts, nodeName } = placed;
     this.#placed.delete(uid);
+    this.#withAffinity.delete(uid);
     const inNamespace = this.#byNamespace.get(facts.namespace);
     inNamespace?.delete(uid);
     if (inNamespace?.size === 0) this.#byNamespace.delete(facts.namespace);
@@ -157,6 +166,12 @@ export class NodeTable {
     for (const columns of [this.allocatable, this.requested, this.ranked]) columns.clear(row.row);
     this.#free.push(row.row);
   }
+}
+
+/** The value of a node's label; undefined where it has none. */
+export function labelOf({ node }: NodeEntry, key: string): string | undefined {
+  const labels = node.metadata.labels ?? {};
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
 
 /** One array of numbers per resource, all of the same length, which grows with the rows. */

@@ -49,19 +49,25 @@ export async function runScheduler(options: SchedulerOptions): Promise<void> {
     startInformer({ client, of, clock, log, signal });
   const pods = follow(refs.pods);
   const nodes = follow(refs.nodes);
+  const namespaces = follow(refs.namespaces);
   const services = follow(refs.services);
   const replicaSets = follow(refs.replicaSets);
   const sets = follow(statefulSets);
 
-  const plugins = defaultPlugins((pod) =>
-    setSelector(pod, {
-      services: (namespace) => services.list(namespace),
-      controllerSelector: (kind, namespace, name) => {
-        if (kind === 'ReplicaSet') return replicaSets.get(namespace, name)?.spec.selector;
-        return kind === 'StatefulSet' ? sets.get(namespace, name)?.spec.selector : undefined;
-      },
-    }),
-  );
+  const plugins = defaultPlugins({
+    setOf: (pod) =>
+      setSelector(pod, {
+        services: (namespace) => services.list(namespace),
+        controllerSelector: (kind, namespace, name) => {
+          if (kind === 'ReplicaSet') return replicaSets.get(namespace, name)?.spec.selector;
+          return kind === 'StatefulSet' ? sets.get(namespace, name)?.spec.selector : undefined;
+        },
+      }),
+    namespaceLabels: (name) => {
+      const namespace = namespaces.get('', name);
+      return namespace && (namespace.metadata.labels ?? {});
+    },
+  });
   const events = createEventRecorder({ client, component: schedulerName, clock, log });
   const deps: PlacementDeps = { client, events, plugins, clock, log, signal };
 
@@ -128,7 +134,14 @@ export async function runScheduler(options: SchedulerOptions): Promise<void> {
   signal.addEventListener('abort', () => ring());
   if (signal.aborted) return;
   try {
-    const all: readonly Pick<Informer<ClusterObject>, 'whenSynced'>[] = [pods, nodes, services, replicaSets, sets];
+    const all: readonly Pick<Informer<ClusterObject>, 'whenSynced'>[] = [
+      pods,
+      nodes,
+      namespaces,
+      services,
+      replicaSets,
+      sets,
+    ];
     await Promise.all(all.map((informer) => informer.whenSynced(signal)));
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -173,7 +173,7 @@ test.for([1, 2, 3, 4, 5, 6, 7, 8])('seed %i: the filters pass exactly the nodes 
   const table = new NodeTable();
   const nodes = new Map<string, Node>();
   const placed = new Map<string, { pod: Pod; on: string }>();
-  const plugins = defaultPlugins(() => []);
+  const plugins = defaultPlugins({ setOf: () => [], namespaceLabels: () => ({}) });
   let passed = 0;
   for (let step = 0; step < 1_500; step++) {
     const name = `n${random(6)}`;

@@ -10,6 +10,7 @@ import { matchesLabels, selectorOf } from '../../../api/selector.ts';
 import type { Selector } from '../../../api/selector.ts';
 import type { Pod, TopologySpreadConstraint } from '../../../api/types/core.ts';
 import type { Plugin } from '../framework.ts';
+import { labelOf } from '../node-table.ts';
 import type { NodeEntry, NodeTable } from '../node-table.ts';
 import type { PodFacts } from '../pod-facts.ts';
 import { requiredNodes } from './node-affinity.ts';
@@ -170,9 +171,4 @@ function rank({ facts, table, constraints, needsAllLabels }: Ranking, nodes: rea
 
 function hasAll(node: NodeEntry, constraints: readonly Constraint[]): boolean {
   return constraints.every(({ key }) => labelOf(node, key) !== undefined);
-}
-
-function labelOf({ node }: NodeEntry, key: string): string | undefined {
-  const labels = node.metadata.labels ?? {};
-  return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
