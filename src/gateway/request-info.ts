@@ -49,7 +49,7 @@ const verbs: Readonly<Record<string, string>> = {
 
 /** Subresources of a namespace; any other third segment is a resource inside it. */
 const namespaceSubresources = new Set(['status', 'finalize']);
-const streaming = new Set(['exec', 'attach', 'portforward', 'proxy', 'log']);
+const streaming = new Set(['exec', 'attach', 'portforward', 'proxy', 'log', 'tunnel']);
 const noQuery: URLSearchParams = new URLSearchParams();
 
 /**

@@ -7,7 +7,7 @@ import type { PathRequest, ResourceRequest } from './request-info.ts';
 export type ResourceHandler = (request: Admitted, info: ResourceRequest) => Promise<Answer>;
 export type PathHandler = (request: Admitted, info: PathRequest) => Promise<Answer> | Answer;
 
-/** Logs, exec, attach, port-forward and the like: what ends at a node. */
+/** Logs, exec, attach, port-forward and the like: what ends at a node; and the tunnels of the nodes. */
 export interface StreamHandler {
   /** `pods/log` and proxies: answered over HTTP. */
   answer(request: Admitted, info: ResourceRequest): Promise<Answer>;
@@ -81,6 +81,7 @@ export function pageNotFound(): StatusError {
 }
 
 function isStream(info: ResourceRequest): boolean {
+  if (info.group === '' && info.resource === 'nodes' && info.subresource === 'tunnel') return true;
   if (!streamed.has(info.subresource) || info.group !== '') return false;
   return info.resource === 'pods' || info.subresource === 'proxy';
 }

@@ -1,0 +1,74 @@
+/** What ends at nodes: logs, exec and attach, and the tunnels that carry them. */
+import type { Pod } from '../../api/types/core.ts';
+import { StatusError, badRequest, forbidden, notFound, unavailable } from '../../api/status.ts';
+import type { Clock } from '../../std/clock.ts';
+import type { Logger } from '../../std/log.ts';
+import type { Admitted } from '../chain.ts';
+import type { Answer } from '../inbound.ts';
+import type { ResourceRequest } from '../request-info.ts';
+import type { StreamHandler, UpgradedConnection } from '../router.ts';
+import { logAnswer } from './log.ts';
+import { parseLogOptions } from './log-options.ts';
+import type { NodeLink } from './node-link.ts';
+import { podTarget } from './pod-target.ts';
+import type { PodTarget } from './pod-target.ts';
+import { createTunnels } from './tunnels.ts';
+
+export interface StreamsDeps {
+  /** The pod as it is committed, or undefined. */
+  readonly pod: (namespace: string, name: string) => Promise<Pod | undefined>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The handler of one gateway's streams. Nodes are reached when their tunnel ends here. */
+export function createStreams(deps: StreamsDeps): StreamHandler {
+  const tunnels = createTunnels(deps);
+
+  const locate = async (info: ResourceRequest): Promise<PodTarget> => {
+    const pod = await deps.pod(info.namespace, info.pathName);
+    if (pod === undefined) throw notFound({ group: '', resource: 'pods' }, info.pathName);
+    return podTarget(pod, info.query.get('container') ?? '');
+  };
+  const linkTo = (node: string): NodeLink => {
+    const link = tunnels.find(node);
+    if (link === undefined) throw unavailable(`node ${node} is not connected to this gateway`);
+    return link;
+  };
+
+  return {
+    answer: async (request: Admitted, info: ResourceRequest): Promise<Answer> => {
+      if (info.subresource !== 'log') throw needsWebSocket(info);
+      if (info.method !== 'GET') {
+        throw new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+      }
+      const options = parseLogOptions(info.query, info.pathName);
+      const { node, ...container } = await locate(info);
+      const log = await linkTo(node).log({ ...container, ...options });
+      return logAnswer(log, request.inbound.signal);
+    },
+    upgrade: async (request: Admitted, info: ResourceRequest, connection: UpgradedConnection): Promise<void> => {
+      if (info.resource === 'nodes' && info.subresource === 'tunnel') {
+        const end = { signal: request.inbound.signal, until: tunnelExpiry(request, info.pathName) };
+        return tunnels.accept(info.pathName, connection, end);
+      }
+      throw needsWebSocket(info);
+    },
+  };
+}
+
+/** When the certificate ends that the tunnel of `node` was opened with. Whatever roles say, only the node itself may open it. */
+function tunnelExpiry({ user, inbound: { peer } }: Admitted, node: string): number {
+  if (peer.certificate?.kind !== 'verified' || user.name !== `system:node:${node}`) {
+    throw forbidden(
+      { group: '', resource: 'nodes' },
+      node,
+      'its tunnel is opened by the node with its own certificate',
+    );
+  }
+  return peer.certificate.notAfter;
+}
+
+function needsWebSocket({ subresource }: ResourceRequest): StatusError {
+  return badRequest(`${subresource} is not served this way`);
+}
