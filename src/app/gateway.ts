@@ -25,6 +25,7 @@ import { createGateway } from '../gateway/gateway.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { openPki, servingNames } from '../gateway/pki.ts';
 import { auditHandler } from '../gateway/routes/audit.ts';
+import { createStreams } from '../gateway/streams/streams.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/log.ts';
 import type { Running } from '../std/stop.ts';
@@ -152,7 +153,7 @@ async function serve(
         toTable(type, objects, { includeObject: format.includeObject, now, metadata: list ?? {} }),
       openapi: openApi(),
       audit: auditHandler(createAuditQuery({ pool, clock })),
-      streams: undefined,
+      streams: createStreams({ store, clock, log }),
       upgrades: new Map(),
       checks: [],
       gauges: [{ name: 'gatehouse_audit_queued_rows', help: 'Audit rows not yet committed.', value: parts.queued }],

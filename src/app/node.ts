@@ -6,6 +6,7 @@ import { createTransport } from '../core/cluster/transport.ts';
 import { obtainIdentity } from '../core/node/identity.ts';
 import { startNodeAgent } from '../core/node/node-agent.ts';
 import { chooseRuntime } from '../core/node/runtimes/choose.ts';
+import { startTunnel } from '../core/node/tunnel.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/log.ts';
 import type { Running } from '../std/stop.ts';
@@ -73,6 +74,7 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
       clusterDomain: 'cluster.local',
     });
     parts.push(agent);
+    parts.push(startTunnel({ server, ca, identity: () => identity, agent, runtime, nodeName: name, clock, log }));
     return {
       stop,
       stopPods: () => agent.stopPods(),

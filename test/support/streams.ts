@@ -99,14 +99,7 @@ export interface StreamsLab {
 export async function startStreamsLab(lines: readonly string[]): Promise<StreamsLab> {
   const pods = memoryStore();
   const clock = systemClock;
-  const streams = createStreams({
-    pod: async (namespace, name) => {
-      const stored = await pods.get({ resource: 'pods', namespace, name }, { kind: 'current' });
-      return stored?.object as Pod | undefined;
-    },
-    clock,
-    log: silentLogger,
-  });
+  const streams = createStreams({ store: pods, clock, log: silentLogger });
   const at = await startTestGateway({ deps: { streams }, deadlines: { stopMs: 200 } });
   for (const pod of [
     webPod,

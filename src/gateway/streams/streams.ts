@@ -1,6 +1,7 @@
 /** What ends at nodes: logs, exec and attach, and the tunnels that carry them. */
 import type { Pod } from '../../api/types/core.ts';
 import { StatusError, badRequest, forbidden, notFound, unavailable } from '../../api/status.ts';
+import type { Store } from '../../core/store/store.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import type { Admitted } from '../chain.ts';
@@ -15,8 +16,7 @@ import type { PodTarget } from './pod-target.ts';
 import { createTunnels } from './tunnels.ts';
 
 export interface StreamsDeps {
-  /** The pod as it is committed, or undefined. */
-  readonly pod: (namespace: string, name: string) => Promise<Pod | undefined>;
+  readonly store: Pick<Store, 'get'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -26,9 +26,11 @@ export function createStreams(deps: StreamsDeps): StreamHandler {
   const tunnels = createTunnels(deps);
 
   const locate = async (info: ResourceRequest): Promise<PodTarget> => {
-    const pod = await deps.pod(info.namespace, info.pathName);
-    if (pod === undefined) throw notFound({ group: '', resource: 'pods' }, info.pathName);
-    return podTarget(pod, info.query.get('container') ?? '');
+    const key = { resource: 'pods', namespace: info.namespace, name: info.pathName };
+    const stored = await deps.store.get(key, { kind: 'current' });
+    if (stored === undefined) throw notFound({ group: '', resource: 'pods' }, info.pathName);
+    // What is stored under pods was decoded as a Pod before it was written.
+    return podTarget(stored.object as Pod, info.query.get('container') ?? '');
   };
   const linkTo = (node: string): NodeLink => {
     const link = tunnels.find(node);
