@@ -1,4 +1,5 @@
 /** What ends at nodes: logs, exec and attach, and the tunnels that carry them. */
+import type { KubeObject } from '../../api/meta.ts';
 import type { Pod } from '../../api/types/core.ts';
 import { StatusError, badRequest, forbidden, notFound, unavailable } from '../../api/status.ts';
 import type { Store } from '../../core/store/store.ts';
@@ -30,7 +31,7 @@ export function createStreams(deps: StreamsDeps): StreamHandler {
     const stored = await deps.store.get(key, { kind: 'current' });
     if (stored === undefined) throw notFound({ group: '', resource: 'pods' }, info.pathName);
     // What is stored under pods was decoded as a Pod before it was written.
-    return podTarget(stored.object as Pod, info.query.get('container') ?? '');
+    return podTarget(stored.object as KubeObject & Pod, info.query.get('container') ?? '');
   };
   const linkTo = (node: string): NodeLink => {
     const link = tunnels.find(node);
