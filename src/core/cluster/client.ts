@@ -128,15 +128,20 @@ export function createClient(options: {
     if (response.ok) return response;
     throw await toError(response);
   };
-  const call = async <T>(
-    method: string,
-    path: string,
-    signal: AbortSignal | undefined,
-    more: Extra = {},
-  ): Promise<T> => {
-    const response = await send({ method, path, signal: deadline(requestDeadlineMs, signal), ...more });
-    return (await response.json()) as T;
+  /** What is neither an answer nor the caller's own end of waiting is an outage. */
+  const reaching = async <T>(signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> => {
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof StatusError || signal?.aborted === true) throw error;
+      throw unavailable('the gateway cannot be reached, or stopped answering', 1, error);
+    }
   };
+  const call = async <T>(method: string, path: string, signal: AbortSignal | undefined, more: Extra = {}): Promise<T> =>
+    reaching(signal, async () => {
+      const response = await send({ method, path, signal: deadline(requestDeadlineMs, signal), ...more });
+      return (await response.json()) as T;
+    });
   const named = <T extends ClusterObject>(of: ResourceRef<T>, object: Draft<T>): unknown => ({
     apiVersion: of.group === '' ? of.version : `${of.group}/${of.version}`,
     kind: of.kind,
@@ -163,7 +168,7 @@ export function createClient(options: {
       // The server ends a watch at timeoutSeconds; half a minute more means that it is gone.
       const limit = deadline((query.timeoutSeconds + 30) * 1000, signal);
       const accept = query.metadataOnly === true ? metadataOnly : json;
-      const response = await send({ method: 'GET', path, signal: limit, accept });
+      const response = await reaching(signal, () => send({ method: 'GET', path, signal: limit, accept }));
       for await (const line of lines(response)) yield toEvent(line);
     },
     create: (of, object, signal) =>

@@ -1,4 +1,5 @@
 /** Events as `kubectl describe` and `kubectl events` show them: equal ones are counted, not repeated. */
+import { StatusError } from '../../api/status.ts';
 import { rfc3339 } from '../../std/clock.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
@@ -14,6 +15,13 @@ export interface EventRecorder {
 
 const rememberMost = 1_000;
 
+/** One kind of event: as it was last written, and what came since. */
+interface Known {
+  written: Event | undefined;
+  untold: { readonly event: Event; readonly count: number } | undefined;
+  busy: boolean;
+}
+
 /** Records in the name of `component` (and `host`, for a node's agent). */
 export function createEventRecorder(options: {
   readonly client: ClusterClient;
@@ -23,18 +31,29 @@ export function createEventRecorder(options: {
   readonly log: Logger;
 }): EventRecorder {
   const { client, component, host, clock, log } = options;
-  // One promise per kind of event keeps its count in order while it is being written.
-  const known = new Map<string, Promise<Event | undefined>>();
+  const known = new Map<string, Known>();
 
-  const write = async (event: Event, before: Event | undefined): Promise<Event | undefined> => {
+  /** Writes until nothing is left to tell: what happens meanwhile is counted, so that an outage gathers no queue. */
+  const drain = async (entry: Known): Promise<void> => {
+    while (entry.untold !== undefined) {
+      const { event, count } = entry.untold;
+      entry.untold = undefined;
+      try {
+        entry.written = await write(event, count, entry.written);
+      } catch (error) {
+        log.debug('event not recorded', { reason: event.reason, error });
+      }
+    }
+  };
+  const write = async (event: Event, times: number, before: Event | undefined): Promise<Event> => {
+    if (before === undefined) return client.create(events, { ...event, count: times });
+    const body = { count: (before.count ?? 1) + times, lastTimestamp: event.lastTimestamp };
+    const at = { namespace: before.metadata.namespace, name: before.metadata.name };
     try {
-      if (before === undefined) return await client.create(events, event);
-      const body = { count: (before.count ?? 1) + 1, lastTimestamp: event.lastTimestamp };
-      const at = { namespace: before.metadata.namespace, name: before.metadata.name };
       return await client.patch(events, at, { kind: 'merge', body });
     } catch (error) {
-      log.debug('event not recorded', { reason: event.reason, error });
-      return undefined;
+      if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
+      return client.create(events, { ...event, count: times }); // the first one was old enough to be removed
     }
   };
 
@@ -67,14 +86,17 @@ export function createEventRecorder(options: {
         firstTimestamp: now,
         lastTimestamp: now,
       };
-      const before = known.get(identity) ?? Promise.resolve(undefined);
+      const entry: Known = known.get(identity) ?? { written: undefined, untold: undefined, busy: false };
       known.delete(identity);
-      known.set(
-        identity,
-        before.then((last) => write(event, last)),
-      );
+      known.set(identity, entry);
       const [oldest] = known.keys();
       if (known.size > rememberMost && oldest !== undefined) known.delete(oldest);
+      entry.untold = { event, count: (entry.untold?.count ?? 0) + 1 };
+      if (entry.busy) return;
+      entry.busy = true;
+      void drain(entry).finally(() => {
+        entry.busy = false;
+      });
     },
   };
 }

@@ -48,10 +48,12 @@ export interface InformerOptions<T extends ClusterObject> {
 
 const watchSeconds = 300;
 const backoffMs = { first: 100, most: 10_000 };
+// A watch that ends sooner and brought nothing is a server in trouble: it is not asked again at once.
+const shortWatchMs = 1_000;
 
 /** Starts to follow `options.of` at once. */
 export function startInformer<T extends ClusterObject>(options: InformerOptions<T>): Informer<T> {
-  const copy = new Copy<T>(options.indexes ?? {});
+  const copy = new Copy<T>(options.indexes ?? {}, options.log);
   void follow(options, copy);
   return copy;
 }
@@ -68,21 +70,26 @@ async function follow<T extends ClusterObject>(options: InformerOptions<T>, copy
         copy.replace(list.items, list.resourceVersion);
         from = list.resourceVersion;
       }
+      const begun = clock.monotonic();
+      let brought = false;
       const watch = client.watch(of, { ...query, resourceVersion: from, timeoutSeconds: watchSeconds }, signal);
       for await (const event of watch) {
         from = event.type === 'BOOKMARK' ? event.resourceVersion : (event.object.metadata.resourceVersion ?? from);
         if (event.type === 'BOOKMARK') copy.reached(event.resourceVersion);
         else copy.take(event.type, event.object);
         wait = backoffMs.first;
+        brought = true;
       }
+      if (brought || clock.monotonic() - begun >= shortWatchMs) continue;
     } catch (error) {
       if (signal.aborted) return;
-      // Too old a revision: only a new list helps. Anything else may pass, and the watch goes on where it was.
-      if (error instanceof StatusError && error.code === 410) from = undefined;
-      else log.debug('watch interrupted', { resource: of.resource, error });
-      await clock.sleep(wait, signal).catch(() => {});
-      wait = Math.min(wait * 2, backoffMs.most);
+      // An outage may pass, and the watch goes on where it was. Any other answer says that this revision is no good
+      // (too old, or of a history that was lost with a restored backup): only a new list helps.
+      if (error instanceof StatusError && error.code !== 503 && error.code !== 429) from = undefined;
+      log.debug('watch interrupted', { resource: of.resource, error });
     }
+    await clock.sleep(wait, signal).catch(() => {});
+    wait = Math.min(wait * 2, backoffMs.most);
   }
 }
 
@@ -93,7 +100,10 @@ class Copy<T extends ClusterObject> implements Informer<T> {
   #waiting: (() => void)[] = [];
   #revision: bigint | undefined;
 
-  constructor(indexes: Readonly<Record<string, Index<T>>>) {
+  readonly #log: Logger;
+
+  constructor(indexes: Readonly<Record<string, Index<T>>>, log: Logger) {
+    this.#log = log;
     this.#indexes = Object.entries(indexes).map(([name, keys]) => ({ name, keys, found: new Map() }));
   }
 
@@ -124,8 +134,13 @@ class Copy<T extends ClusterObject> implements Informer<T> {
   whenSynced(signal: AbortSignal): Promise<void> {
     if (this.synced()) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      this.#waiting.push(resolve);
+      const onAbort = (): void => reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) onAbort();
+      this.#waiting.push(() => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      });
     });
   }
 
@@ -134,48 +149,70 @@ class Copy<T extends ClusterObject> implements Informer<T> {
     return this.#revision !== undefined && this.#revision >= BigInt(resourceVersion);
   }
 
+  /** Takes a whole list. Listeners hear of it when all of it is in the copy: they never see half a list. */
   replace(items: readonly T[], resourceVersion: string): void {
     const kept = new Set(items.map((item) => `${item.metadata.namespace ?? ''}/${item.metadata.name}`));
+    const events: InformerEvent<T>[] = [];
     for (const object of this.list()) {
-      if (!kept.has(`${object.metadata.namespace ?? ''}/${object.metadata.name}`)) this.take('DELETED', object);
+      if (!kept.has(`${object.metadata.namespace ?? ''}/${object.metadata.name}`)) events.push(...this.#remove(object));
     }
     for (const item of items) {
       const known = this.get(item.metadata.namespace ?? '', item.metadata.name);
-      if (known?.metadata.resourceVersion !== item.metadata.resourceVersion) this.take('MODIFIED', item);
+      if (known?.metadata.resourceVersion !== item.metadata.resourceVersion) events.push(...this.#put(item));
     }
-    this.reached(resourceVersion);
+    this.#revision = BigInt(resourceVersion);
+    for (const event of events) this.#tell(event);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
   }
 
   take(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T): void {
-    const { namespace = '', name } = object.metadata;
-    const previous = this.get(namespace, name);
-    if (previous !== undefined) this.#unindex(previous);
-    if (type === 'DELETED') {
-      this.#objects.get(namespace)?.delete(name);
-      this.reached(object.metadata.resourceVersion);
-      if (previous !== undefined) this.#tell({ kind: 'deleted', previous: object });
-      return;
-    }
-    let objects = this.#objects.get(namespace);
-    if (objects === undefined) this.#objects.set(namespace, (objects = new Map()));
-    objects.set(name, object);
-    this.#index(object);
-    // Before the first list is whole the revision stays unset: reached() is for what follows it.
-    if (this.synced()) this.reached(object.metadata.resourceVersion);
-    this.#tell({ kind: 'set', object, previous });
+    const events = type === 'DELETED' ? this.#remove(object) : this.#put(object);
+    this.reached(object.metadata.resourceVersion);
+    for (const event of events) this.#tell(event);
   }
 
   reached(resourceVersion: string | undefined): void {
     if (resourceVersion === undefined || resourceVersion === '') return;
     const revision = BigInt(resourceVersion);
     if (this.#revision === undefined || revision > this.#revision) this.#revision = revision;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+  }
+
+  #put(object: T): readonly InformerEvent<T>[] {
+    const { namespace = '', name, uid } = object.metadata;
+    const known = this.get(namespace, name);
+    // The same name with another uid is another object: the first one's end was missed while the watch was broken.
+    const ended = known !== undefined && known.metadata.uid !== uid ? this.#remove(known) : [];
+    const previous = ended.length > 0 ? undefined : known;
+    if (previous !== undefined) this.#unindex(previous);
+    let objects = this.#objects.get(namespace);
+    if (objects === undefined) this.#objects.set(namespace, (objects = new Map()));
+    objects.set(name, object);
+    this.#index(object);
+    return [...ended, { kind: 'set', object, previous }];
+  }
+
+  /** `object` is the last that was seen of it. */
+  #remove(object: T): readonly InformerEvent<T>[] {
+    const { namespace = '', name } = object.metadata;
+    const known = this.get(namespace, name);
+    if (known === undefined) return [];
+    this.#unindex(known);
+    const objects = this.#objects.get(namespace);
+    objects?.delete(name);
+    if (objects?.size === 0) this.#objects.delete(namespace);
+    return [{ kind: 'deleted', previous: object }];
   }
 
   #tell(event: InformerEvent<T>): void {
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#log.error('a listener of an informer failed', { error });
+      }
+    }
   }
 
   #index(object: T): void {

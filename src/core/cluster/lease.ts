@@ -8,6 +8,7 @@ import { setMaxListeners } from 'node:events';
 import { StatusError } from '../../api/status.ts';
 import type { Lease } from '../../api/types/coordination.ts';
 import { deadline, rfc3339Micro } from '../../std/clock.ts';
+import { without } from '../../std/value.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import type { ClusterClient } from './client.ts';
@@ -66,6 +67,8 @@ function createCandidate(options: ElectionOptions): Candidate {
   const { leaseDurationMs = 15_000, renewDeadlineMs = 10_000, retryMs = 2_000 } = options;
   let seen: { readonly version: string | undefined; readonly at: number } | undefined;
   let held: Lease | undefined;
+  // When the request was sent that made us the holder: others count from no earlier.
+  let acquired = 0;
 
   const read = async (signal: AbortSignal): Promise<Lease | undefined> => {
     try {
@@ -105,7 +108,8 @@ function createCandidate(options: ElectionOptions): Candidate {
   return {
     tryAcquire: async (signal) => {
       try {
-        return await attempt(deadline(renewDeadlineMs, signal));
+        acquired = clock.monotonic();
+        return await attempt(expiring(clock, renewDeadlineMs, signal));
       } catch (error) {
         // Somebody was faster (Conflict, AlreadyExists), or the gateway is away: either way we do not lead.
         log.debug('lease not acquired', { lease: name, error });
@@ -113,16 +117,20 @@ function createCandidate(options: ElectionOptions): Candidate {
       }
     },
     holdOn: async (signal) => {
-      let renewed = clock.monotonic();
+      let renewed = acquired;
       while (!signal.aborted) {
-        await clock.sleep(retryMs, signal).catch(() => {});
+        const rest = renewDeadlineMs - (clock.monotonic() - renewed);
+        await clock.sleep(Math.max(Math.min(retryMs, rest), 0), signal).catch(() => {});
         if (signal.aborted) return;
+        const begun = clock.monotonic();
+        const left = renewDeadlineMs - (begun - renewed);
+        if (left <= 0) return;
         try {
-          if (!(await attempt(deadline(renewDeadlineMs, signal)))) return;
-          renewed = clock.monotonic();
+          // No attempt outlasts the renew deadline: a request that hangs must not keep us leading.
+          if (!(await attempt(expiring(clock, left, signal)))) return;
+          renewed = begun;
         } catch (error) {
           log.warn('lease not renewed', { lease: name, error });
-          if (clock.monotonic() - renewed >= renewDeadlineMs - retryMs) return;
         }
       }
     },
@@ -133,7 +141,7 @@ function createCandidate(options: ElectionOptions): Candidate {
       try {
         await client.update(
           leases,
-          { ...lease, spec: { ...lease.spec, holderIdentity: '' } },
+          { ...lease, spec: without(lease.spec, 'holderIdentity') },
           undefined,
           deadline(retryMs),
         );
@@ -142,4 +150,12 @@ function createCandidate(options: ElectionOptions): Candidate {
       }
     },
   };
+}
+
+/** A signal that aborts after `ms` of `clock`, or with `signal`. */
+function expiring(clock: Clock, ms: number, signal: AbortSignal): AbortSignal {
+  const ended = new AbortController();
+  const cancel = clock.after(ms, () => ended.abort(new Error(`no answer within ${ms} ms`)));
+  signal.addEventListener('abort', cancel, { once: true, signal: ended.signal });
+  return AbortSignal.any([ended.signal, signal]);
 }

@@ -29,7 +29,7 @@ const oldestFirst = (a: ReplicaSet, b: ReplicaSet): number =>
 /** How many pods above and below the wanted number a rolling update may use. Both 0 would stand still: then one may be missing. */
 export function rollingBounds(deployment: Deployment): { readonly surge: number; readonly unavailable: number } {
   const replicas = deployment.spec.replicas ?? 1;
-  if (deployment.spec.strategy?.type === 'Recreate') return { surge: 0, unavailable: replicas };
+  if (deployment.spec.strategy?.type === 'Recreate') return { surge: 0, unavailable: 0 };
   const rolling = deployment.spec.strategy?.rollingUpdate;
   const surge = scaled(rolling?.maxSurge ?? '25%', replicas, Math.ceil);
   const unavailable = Math.min(scaled(rolling?.maxUnavailable ?? '25%', replicas, Math.floor), replicas);
@@ -70,7 +70,8 @@ function growCurrent(
 function shrinkOld(deployment: Deployment, current: ReplicaSet, old: readonly ReplicaSet[]): ScalePlan {
   const replicas = deployment.spec.replicas ?? 1;
   const least = replicas - rollingBounds(deployment).unavailable;
-  const availableOf = (set: ReplicaSet): number => set.status?.availableReplicas ?? 0;
+  // A set that was just shrunk still tells of pods that are on their way out.
+  const availableOf = (set: ReplicaSet): number => Math.min(set.status?.availableReplicas ?? 0, sizeOf(set));
   const everyone = total(old, sizeOf) + sizeOf(current);
   const currentMissing = sizeOf(current) - availableOf(current);
   let budget = everyone - least - currentMissing;
@@ -79,7 +80,7 @@ function shrinkOld(deployment: Deployment, current: ReplicaSet, old: readonly Re
   const ordered = old.toSorted(oldestFirst);
   // Pods that are not available cost nothing to lose, so they go first.
   for (const set of ordered) {
-    const lost = Math.min(budget, sizeOf(set) - Math.min(availableOf(set), sizeOf(set)));
+    const lost = Math.min(budget, sizeOf(set) - availableOf(set));
     sizes.set(set, sizeOf(set) - lost);
     budget -= lost;
   }
@@ -110,11 +111,11 @@ export function planScaling(
   const [only] = active;
   if (only === undefined)
     return current === undefined || sizeOf(current) === replicas ? [] : [{ set: current, to: replicas }];
-  if (active.length === 1) return sizeOf(only) === replicas ? [] : [{ set: only, to: replicas }];
+  if (active.length === 1) return resized(deployment, active, new Map([[only, replicas]]));
+  if (deployment.spec.strategy?.type === 'Recreate') return [];
   const allowed = replicas === 0 ? 0 : replicas + rollingBounds(deployment).surge;
   const have = total(active, sizeOf);
   let left = allowed - have;
-  if (left === 0) return [];
   const bySize = active.toSorted((a, b) => sizeOf(b) - sizeOf(a) || oldestFirst(b, a));
   const sizes = new Map<ReplicaSet, number>();
   for (const set of bySize) {
@@ -125,7 +126,19 @@ export function planScaling(
   }
   const [largest] = bySize;
   if (largest !== undefined) sizes.set(largest, Math.max((sizes.get(largest) ?? 0) + left, 0));
-  return bySize.flatMap((set) => (sizes.get(set) === sizeOf(set) ? [] : [{ set, to: sizes.get(set) ?? 0 }]));
+  return resized(deployment, bySize, sizes);
+}
+
+/** The sets that change, or that remember another wanted number than today's: they have to remember this one. */
+function resized(
+  deployment: Deployment,
+  sets: readonly ReplicaSet[],
+  sizes: ReadonlyMap<ReplicaSet, number>,
+): ScalePlan {
+  return sets.flatMap((set) => {
+    const to = sizes.get(set) ?? 0;
+    return to === sizeOf(set) && !wasRescaled(deployment, [set]) ? [] : [{ set, to }];
+  });
 }
 
 /** Whether `spec.replicas` changed since the sets were last sized: each remembers the number it was sized for. */

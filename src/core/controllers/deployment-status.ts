@@ -3,6 +3,9 @@ import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } fr
 import { parseInstant, rfc3339 } from '../../std/clock.ts';
 import { rollingBounds } from './deployment-plan.ts';
 
+// The largest number of the field's type: upstream's way to say that there is no deadline.
+const noDeadline = 2 ** 31 - 1;
+
 /** Counts and conditions for `deployment` with its sets as they are. `current` is undefined until it exists. */
 export function deploymentStatus(
   deployment: Deployment,
@@ -78,8 +81,8 @@ export function progressDeadlineInMs(
 ): number | undefined {
   const seconds = deployment.spec.progressDeadlineSeconds;
   const progressing = status.conditions?.find(({ type }) => type === 'Progressing');
-  if (seconds === undefined || deployment.spec.paused === true || progressing?.status !== 'True') return undefined;
-  if (isComplete(deployment, status)) return undefined;
+  if (seconds === undefined || seconds >= noDeadline || deployment.spec.paused === true) return undefined;
+  if (progressing?.status !== 'True' || progressing.reason === 'NewReplicaSetAvailable') return undefined;
   const since = parseInstant(progressing.lastUpdateTime ?? '') ?? now;
   return Math.max(since + seconds * 1000 - now, 0) + 1;
 }
@@ -99,7 +102,7 @@ function progress(
   counts: Pick<DeploymentStatus, 'replicas' | 'updatedReplicas' | 'readyReplicas' | 'availableReplicas'>,
   now: number,
 ): readonly Finding[] {
-  if (deployment.spec.progressDeadlineSeconds === undefined) return [];
+  if ((deployment.spec.progressDeadlineSeconds ?? noDeadline) >= noDeadline) return [];
   const known = deployment.status?.conditions?.find(({ type }) => type === 'Progressing');
   const finding = (status: 'True' | 'False' | 'Unknown', reason: string, message: string): readonly Finding[] => [
     { type: 'Progressing', status, reason, message },
@@ -108,26 +111,32 @@ function progress(
   const replicas = deployment.spec.replicas ?? 1;
   const done =
     counts.updatedReplicas === replicas && counts.replicas === replicas && counts.availableReplicas === replicas;
+  if (deployment.spec.paused === true && known?.reason === 'ProgressDeadlineExceeded') return [keep(known)];
   if (deployment.spec.paused === true) return finding('Unknown', 'DeploymentPaused', 'Deployment is paused');
   if (known?.reason === 'DeploymentPaused') return finding('Unknown', 'DeploymentResumed', 'Deployment is resumed');
   if (done && current !== undefined)
     return finding('True', 'NewReplicaSetAvailable', `${set} has successfully progressed.`);
   if (current === undefined) return known === undefined ? [] : [keep(known)];
+  // A rollout that has ended stays so, also when a pod fails later: its deadline is over.
+  const others = (counts.replicas ?? 0) - (counts.updatedReplicas ?? 0);
+  if (known?.reason === 'NewReplicaSetAvailable' && known.message?.startsWith(set) === true && others === 0)
+    return [keep(known)];
   const before = deployment.status;
   const moved =
     known === undefined ||
     known.reason === 'NewReplicaSetAvailable' ||
     known.reason === 'DeploymentResumed' ||
+    known.message?.startsWith(set) !== true || // another template: its time begins now
     (counts.updatedReplicas ?? 0) > (before?.updatedReplicas ?? 0) ||
     (counts.readyReplicas ?? 0) > (before?.readyReplicas ?? 0) ||
     (counts.availableReplicas ?? 0) > (before?.availableReplicas ?? 0) ||
-    (counts.replicas ?? 0) - (counts.updatedReplicas ?? 0) < (before?.replicas ?? 0) - (before?.updatedReplicas ?? 0);
+    others < (before?.replicas ?? 0) - (before?.updatedReplicas ?? 0);
   if (moved)
     return [
       { type: 'Progressing', status: 'True', reason: 'ReplicaSetUpdated', message: `${set} is progressing.`, moved },
     ];
   const since = parseInstant(known.lastUpdateTime ?? '') ?? now;
-  if (known.status === 'True' && now - since > deployment.spec.progressDeadlineSeconds * 1000) {
+  if (known.status === 'True' && now - since > (deployment.spec.progressDeadlineSeconds ?? noDeadline) * 1000) {
     return finding('False', 'ProgressDeadlineExceeded', `${set} has timed out progressing.`);
   }
   return [keep(known)];

@@ -23,27 +23,31 @@ import {
   wasRescaled,
 } from './deployment-plan.ts';
 import type { ScalePlan } from './deployment-plan.ts';
-import { deploymentStatus, progressDeadlineInMs } from './deployment-status.ts';
+import { deploymentStatus, isComplete, progressDeadlineInMs } from './deployment-status.ts';
 import { claim, controllerOf, controllerReference, planClaim } from './ownership.ts';
 import { isFinished } from './pod-state.ts';
 
 const identity = 'deployment-controller';
 
+// Former revisions of a set that was rolled back to. Chosen, not measured; upstream bounds the text.
+const mostHistory = 100;
+
 /** Runs until the context's signal aborts. */
 export async function runDeployments(context: ControllerContext): Promise<void> {
   const { informers, signal } = context;
   const client = context.clientFor(identity);
-  const writes = createOwnWrites();
+  const [writes, setWrites] = [createOwnWrites(), createOwnWrites()];
   const recorder = recorderFor(context, identity);
   const controller = startController({
     ...context,
     name: identity,
-    reconcile: reconcileDeployment({ ...context, client, recorder, writes }),
+    reconcile: reconcileDeployment({ ...context, client, recorder, writes, setWrites }),
   });
 
+  await whenAllSynced([informers.deployments, informers.replicaSets, informers.pods], signal);
   informers.deployments.onChange((event) => {
     const deployment = event.kind === 'deleted' ? event.previous : event.object;
-    if (event.kind === 'deleted') writes.forget(keyOf(deployment));
+    if (event.kind === 'deleted') for (const each of [writes, setWrites]) each.forget(keyOf(deployment));
     controller.enqueue(keyOf(deployment));
   });
   informers.replicaSets.onChange((event) => {
@@ -62,142 +66,165 @@ export async function runDeployments(context: ControllerContext): Promise<void> 
     const deployment = set === undefined ? undefined : controllerOf(set);
     if (deployment?.kind === 'Deployment') controller.enqueue(`${namespace}/${deployment.name}`);
   });
-  await whenAllSynced([informers.deployments, informers.replicaSets, informers.pods], signal);
   for (const deployment of informers.deployments.list()) controller.enqueue(keyOf(deployment));
 }
 
 interface Deps extends ControllerContext {
   readonly client: ClusterClient;
   readonly recorder: EventRecorder;
+  /** Of Deployments, and of their sets. */
   readonly writes: OwnWrites;
+  readonly setWrites: OwnWrites;
 }
 
 /** Brings one Deployment a step further. */
-export function reconcileDeployment({ informers, client, recorder, writes, clock }: Deps): Reconcile {
+export function reconcileDeployment({ informers, client, recorder, writes, setWrites, clock }: Deps): Reconcile {
   return async (key, signal) => {
     const { namespace, name } = splitKey(key);
-    const deployment = informers.deployments.get(namespace, name);
-    if (deployment === undefined) return {}; // gone: the garbage collector owns what is left
-    const seen = informers.replicaSets.hasSeen(writes.latest(key)) && informers.deployments.hasSeen(writes.latest(key));
-    if (!seen) return { requeueAfterMs: 50 };
+    const seen = informers.deployments.get(namespace, name);
+    if (seen === undefined) return {}; // gone: the garbage collector owns what is left
+    // Each copy is held to the writes of its own resource: a quiet one learns of the others' revisions only at times.
+    const current = informers.deployments.hasSeen(writes.latest(key));
+    if (!current || !informers.replicaSets.hasSeen(setWrites.latest(key))) return { requeueAfterMs: 50 };
+    let deployment = seen;
     const plan = planClaim(deployment, deployment.spec.selector, informers.replicaSets.list(namespace));
-    const sets = await claim(client, replicaSetsRef, deployment, plan, signal);
+    const claimed = await claim(
+      client,
+      { of: replicaSetsRef, ownerRef: deploymentsRef, owner: deployment, plan },
+      signal,
+    );
+    for (const set of claimed.written) setWrites.note(key, set);
+    const sets = claimed.owned;
 
     const found = sets.filter((set) => isSameTemplate(deployment.spec.template, set.spec.template)).toSorted(oldest)[0];
     const old = sets.filter((set) => set !== found);
-    if (deployment.metadata.deletionTimestamp !== undefined) return writeStatus(deployment, found, old);
-    if (deployment.spec.paused === true || wasRescaled(deployment, sets)) {
-      await scale(deployment, planScaling(deployment, found, old));
-      return writeStatus(deployment, found, old);
+    const recreate = deployment.spec.strategy?.type === 'Recreate';
+    if (deployment.metadata.deletionTimestamp !== undefined) return writeStatus(found, old);
+    if (deployment.spec.paused === true || (!recreate && wasRescaled(deployment, sets))) {
+      await scale(planScaling(deployment, found, old));
+      return writeStatus(found, old);
     }
-    if (deployment.spec.strategy?.type === 'Recreate' && oldPodsRun(old)) {
-      await scale(
-        deployment,
-        old.filter((set) => (set.spec.replicas ?? 1) > 0).map((set) => ({ set, to: 0 })),
-      );
-      return writeStatus(deployment, found, old);
+    if (recreate && (old.some((set) => !isEmpty(set)) || podsRun(old))) {
+      const busy = old.filter((set) => (set.spec.replicas ?? 1) > 0);
+      await scale(busy.map((set) => ({ set, to: 0 })));
+      return writeStatus(found, old);
     }
-    const current = await ensureCurrent(deployment, found, old);
-    if (current === undefined) return { requeueAfterMs: 50 };
-    await scale(deployment, planRollout(deployment, current, old));
-    for (const set of planCleanup(deployment, old)) await client.delete(replicaSetsRef, set.metadata, {}, signal);
-    return writeStatus(deployment, current, old);
+    const newest = await ensureCurrent(found);
+    if (newest === undefined) return { requeueAfterMs: 50 };
+    await scale(planRollout(deployment, newest, old));
+    if (isComplete(deployment, deploymentStatus(deployment, newest, old, clock.now()))) await cleanUp();
+    return writeStatus(newest, old);
 
-    function oldPodsRun(of: readonly ReplicaSet[]): boolean {
+    function podsRun(of: readonly ReplicaSet[]): boolean {
       return of.some((set) =>
         informers.pods.byIndex('controller', set.metadata.uid ?? '').some((pod) => !isFinished(pod)),
       );
     }
 
     /** The set of today's template, made or brought up to date: its revision is the highest of all. */
-    async function ensureCurrent(
-      of: Deployment,
-      known: ReplicaSet | undefined,
-      others: readonly ReplicaSet[],
-    ): Promise<ReplicaSet | undefined> {
-      const revision = String(Math.max(0, ...others.map(revisionOf)) + 1);
+    async function ensureCurrent(known: ReplicaSet | undefined): Promise<ReplicaSet | undefined> {
+      const revision = String(Math.max(0, ...old.map(revisionOf)) + 1);
       const highest = known !== undefined && revisionOf(known) >= Number(revision);
-      const current = known ?? (await createSet(of, others, revision));
-      if (current === undefined) return undefined;
-      const wanted = highest ? String(revisionOf(current)) : revision;
-      const previous = current.metadata.annotations?.[annotations.revision];
-      if (previous !== wanted && known !== undefined) {
-        const history = current.metadata.annotations?.[annotations.history];
-        const past = [
-          ...(history === undefined ? [] : history.split(',')),
-          ...(previous === undefined ? [] : [previous]),
-        ];
-        await annotateSet(of, current, { [annotations.revision]: wanted, [annotations.history]: past.join(',') });
+      const wanted = highest ? String(revisionOf(known)) : revision;
+      const ready = known === undefined ? await createSet(revision) : await bringUpToDate(known, wanted);
+      if (ready === undefined) return undefined;
+      if (deployment.metadata.annotations?.[annotations.revision] !== wanted) {
+        const { uid } = deployment.metadata;
+        const body = { metadata: { uid, annotations: { [annotations.revision]: wanted } } };
+        deployment = await client.patch(deploymentsRef, deployment.metadata, { kind: 'merge', body }, signal);
+        writes.note(key, deployment);
       }
-      if (of.metadata.annotations?.[annotations.revision] !== wanted) {
-        const body = { metadata: { annotations: { [annotations.revision]: wanted } } };
-        writes.note(key, await client.patch(deploymentsRef, of.metadata, { kind: 'merge', body }, signal));
-      }
-      return informers.replicaSets.get(namespace, current.metadata.name) ?? current;
+      return ready;
     }
 
-    async function annotateSet(of: Deployment, set: ReplicaSet, more: Record<string, string>): Promise<void> {
-      const body = { metadata: { annotations: { ...inherited(of), ...more } } };
-      writes.note(key, await client.patch(replicaSetsRef, set.metadata, { kind: 'merge', body }, signal));
+    async function bringUpToDate(set: ReplicaSet, revision: string): Promise<ReplicaSet> {
+      const body = renewal(deployment, set, revision);
+      if (body === undefined) return set;
+      const done = await client.patch(replicaSetsRef, set.metadata, { kind: 'merge', body }, signal);
+      setWrites.note(key, done);
+      return done;
     }
 
-    async function createSet(
-      of: Deployment,
-      others: readonly ReplicaSet[],
-      revision: string,
-    ): Promise<ReplicaSet | undefined> {
-      const set = replicaSetOf(of, others, revision);
+    async function createSet(revision: string): Promise<ReplicaSet | undefined> {
+      const set = replicaSetOf(deployment, old, revision);
       try {
         const made = await client.create(replicaSetsRef, set, signal);
-        writes.note(key, made);
-        if ((made.spec.replicas ?? 0) > 0) announce(of, made, 0, made.spec.replicas ?? 0);
+        setWrites.note(key, made);
+        if ((made.spec.replicas ?? 0) > 0) announce(made, 0, made.spec.replicas ?? 0);
         return made;
       } catch (error) {
         if (!(error instanceof StatusError && error.reason === 'AlreadyExists')) throw error;
         const there = await client.get(replicaSetsRef, { namespace, name: set.metadata.name }, signal);
-        const ours = controllerOf(there)?.uid === of.metadata.uid;
-        if (ours && isSameTemplate(of.spec.template, there.spec.template)) return there;
+        const ours = controllerOf(there)?.uid === deployment.metadata.uid;
+        if (ours && isSameTemplate(deployment.spec.template, there.spec.template)) return there;
         // Two templates with one hash: count the collision, which changes the hash.
-        const status = { ...of.status, collisionCount: (of.status?.collisionCount ?? 0) + 1 };
-        writes.note(key, await client.update(deploymentsRef, { ...of, status }, 'status', signal));
+        const status = { ...deployment.status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 };
+        writes.note(key, await client.update(deploymentsRef, { ...deployment, status }, 'status', signal));
         return undefined;
       }
     }
 
-    async function scale(of: Deployment, steps: ScalePlan): Promise<void> {
+    async function scale(steps: ScalePlan): Promise<void> {
       for (const { set, to } of steps) {
         const { replicas = 1 } = set.spec;
-        const body = { metadata: { annotations: sizes(of) }, spec: { replicas: to } };
-        const preconditioned = {
-          ...body,
-          metadata: { ...body.metadata, resourceVersion: set.metadata.resourceVersion },
-        };
-        const done = await client.patch(replicaSetsRef, set.metadata, { kind: 'merge', body: preconditioned }, signal);
-        writes.note(key, done);
-        announce(of, set, replicas, to);
+        const { resourceVersion } = set.metadata;
+        const body = { metadata: { resourceVersion, annotations: sizes(deployment) }, spec: { replicas: to } };
+        setWrites.note(key, await client.patch(replicaSetsRef, set.metadata, { kind: 'merge', body }, signal));
+        if (to !== replicas) announce(set, replicas, to);
       }
     }
 
-    function announce(of: Deployment, set: ReplicaSet, from: number, to: number): void {
+    async function cleanUp(): Promise<void> {
+      for (const set of planCleanup(deployment, old)) {
+        try {
+          const preconditions = { uid: set.metadata.uid ?? '' };
+          setWrites.note(key, await client.delete(replicaSetsRef, set.metadata, { preconditions }, signal));
+        } catch (error) {
+          if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
+        }
+      }
+    }
+
+    function announce(set: ReplicaSet, from: number, to: number): void {
       const direction = to > from ? 'up' : 'down';
       const text = `Scaled ${direction} replica set ${set.metadata.name} from ${from} to ${to}`;
-      recorder.event(of, 'Normal', 'ScalingReplicaSet', text);
+      recorder.event(deployment, 'Normal', 'ScalingReplicaSet', text);
+    }
+
+    async function writeStatus(
+      newSet: ReplicaSet | undefined,
+      others: readonly ReplicaSet[],
+    ): Promise<{ readonly requeueAfterMs?: number }> {
+      const now = clock.now();
+      const status = deploymentStatus(deployment, newSet, others, now);
+      if (!isDeepStrictEqual({ ...status }, { ...deployment.status })) {
+        writes.note(key, await client.update(deploymentsRef, { ...deployment, status }, 'status', signal));
+      }
+      const wait = progressDeadlineInMs(deployment, status, now);
+      return wait === undefined ? {} : { requeueAfterMs: wait };
     }
   };
+}
 
-  async function writeStatus(
-    deployment: Deployment,
-    current: ReplicaSet | undefined,
-    old: readonly ReplicaSet[],
-  ): Promise<{ readonly requeueAfterMs?: number }> {
-    const now = clock.now();
-    const status = deploymentStatus(deployment, current, old, now);
-    if (!isDeepStrictEqual({ ...status }, { ...deployment.status })) {
-      await client.update(deploymentsRef, { ...deployment, status }, 'status');
-    }
-    const wait = progressDeadlineInMs(deployment, status, now);
-    return wait === undefined ? {} : { requeueAfterMs: wait };
+/** What to change in the set of today's template so that it carries the Deployment's annotations and revision; undefined when nothing. */
+function renewal(deployment: Deployment, set: ReplicaSet, revision: string): object | undefined {
+  const known = set.metadata.annotations ?? {};
+  const wanted: Record<string, string> = { ...inherited(deployment), [annotations.revision]: revision };
+  const previous = known[annotations.revision];
+  if (previous !== undefined && previous !== revision) {
+    const past = known[annotations.history]?.split(',') ?? [];
+    wanted[annotations.history] = [...past, previous].slice(-mostHistory).join(',');
   }
+  const { minReadySeconds = 0 } = deployment.spec;
+  const isSame = Object.entries(wanted).every(([name, value]) => known[name] === value);
+  if (isSame && (set.spec.minReadySeconds ?? 0) === minReadySeconds) return undefined;
+  return { metadata: { uid: set.metadata.uid, annotations: wanted }, spec: { minReadySeconds } };
+}
+
+/** Whether nothing of the set is left, and its controller has said so. */
+function isEmpty(set: ReplicaSet): boolean {
+  const observed = (set.status?.observedGeneration ?? 0) >= (set.metadata.generation ?? 0);
+  return (set.spec.replicas ?? 1) === 0 && (set.status?.replicas ?? 0) === 0 && observed;
 }
 
 /** The set of `deployment`'s template, named by the template's hash so that it is made only once. */
@@ -271,5 +298,6 @@ function templateHash(template: PodTemplateSpec, collisions: number): string {
 }
 
 function oldest(a: ReplicaSet, b: ReplicaSet): number {
-  return (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1;
+  const [left, right] = [a, b].map(({ metadata }) => `${metadata.creationTimestamp ?? ''} ${metadata.name}`);
+  return (left ?? '') < (right ?? '') ? -1 : 1;
 }

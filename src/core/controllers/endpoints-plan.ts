@@ -7,7 +7,8 @@ import { controllerReference } from './ownership.ts';
 import { isFinished, isReady, isTerminating } from './pod-state.ts';
 
 export const serviceLabel = 'kubernetes.io/service-name';
-const managedBy = { 'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io' };
+const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
+const managedBy = 'endpointslice-controller.k8s.io';
 
 // Upstream's default.
 const mostPerSlice = 100;
@@ -22,7 +23,7 @@ export interface SlicePlan {
 /** The plan for `service` with the pods that its selector matches and the slices there are. */
 export function planSlices(service: Service, pods: readonly Pod[], existing: readonly EndpointSlice[]): SlicePlan {
   const ours = existing.filter(
-    (slice) => slice.metadata.labels?.['endpointslice.kubernetes.io/managed-by'] !== undefined,
+    (slice) => slice.metadata.labels?.[managedByLabel] === managedBy, // others look after their own
   );
   const families = familiesOf(service);
   const wanted = families.flatMap((family) => slicesOf(service, pods, family));
@@ -69,7 +70,7 @@ function slicesOf(service: Service, pods: readonly Pod[], family: 'IPv4' | 'IPv6
       metadata: {
         generateName: `${name}-`,
         namespace,
-        labels: { ...service.metadata.labels, ...managedBy, [serviceLabel]: name },
+        labels: { ...service.metadata.labels, [managedByLabel]: managedBy, [serviceLabel]: name },
         ownerReferences: [controllerReference(service)],
       },
       addressType: family,

@@ -9,6 +9,7 @@ import type { ControllerContext } from './context.ts';
 import { keyOf, splitKey, whenAllSynced } from './context.ts';
 import { createOwnWrites, startController } from './controller.ts';
 import type { OwnWrites, Reconcile } from './controller.ts';
+import { controllerReference } from './ownership.ts';
 import { planSlices, serviceLabel } from './endpoints-plan.ts';
 import type { SlicePlan } from './endpoints-plan.ts';
 
@@ -24,6 +25,7 @@ export async function runEndpoints(context: ControllerContext): Promise<void> {
     name: identity,
     reconcile: reconcileEndpoints({ ...context, client, writes }),
   });
+  await whenAllSynced([informers.services, informers.pods, informers.endpointSlices], signal);
   informers.services.onChange((event) => {
     controller.enqueue(keyOf(event.kind === 'deleted' ? event.previous : event.object));
   });
@@ -39,7 +41,6 @@ export async function runEndpoints(context: ControllerContext): Promise<void> {
       if (versions.some((pod) => selects(service, pod))) controller.enqueue(keyOf(service));
     }
   });
-  await whenAllSynced([informers.services, informers.pods, informers.endpointSlices], signal);
   for (const service of informers.services.list()) controller.enqueue(keyOf(service));
 }
 
@@ -123,6 +124,7 @@ function endpointsOf(service: Service, pods: readonly Pod[]): Omit<Endpoints, 's
       name: service.metadata.name,
       namespace: service.metadata.namespace ?? '',
       labels: { ...service.metadata.labels, 'endpointslice.kubernetes.io/skip-mirror': 'true' },
+      ownerReferences: [controllerReference(service)], // nobody else removes it with its service
     },
     subsets: subsets.filter((subset) => 'addresses' in subset || 'notReadyAddresses' in subset),
   };

@@ -28,12 +28,14 @@ export async function runGarbageCollector(context: ControllerContext): Promise<v
   const resources = await discoverResources(client, ['list', 'watch', 'delete'], signal);
   const graph = createOwnershipGraph();
   const collected = resources.filter(({ resource }) => !ignored.has(resource));
+  const reconcile = reconcileObject({ graph, client, resources: collected });
   const controller = startController({
     ...context,
     name: identity,
     workers: 8,
-    reconcile: reconcileObject({ graph, client, resources: collected }),
+    reconcile: async (uid, until) => (isWhole ? reconcile(uid, until) : {}),
   });
+  let isWhole = false; // until the graph is, nothing can be said about who depends on whom
   const informers = collected.map((of) => {
     const informer = startInformer<ClusterObject>({ client, of, query: { metadataOnly: true }, clock, log, signal });
     informer.onChange((event) => {
@@ -53,6 +55,10 @@ export async function runGarbageCollector(context: ControllerContext): Promise<v
     return informer;
   });
   await Promise.all(informers.map((informer) => informer.whenSynced(signal)));
+  isWhole = true;
+  for (const informer of informers) {
+    for (const object of informer.list()) if (needsLook(object)) controller.enqueue(object.metadata.uid ?? '');
+  }
 }
 
 function needsLook({ metadata }: ClusterObject): boolean {
@@ -105,7 +111,8 @@ export function reconcileObject(deps: {
     signal: AbortSignal,
   ): Promise<'solid' | 'waiting' | 'absent'> {
     const known = graph.get(owner.uid);
-    if (known !== undefined) return isForeground(known.metadata) ? 'waiting' : 'solid';
+    const isNear = !known?.resource.namespaced || known.metadata.namespace === dependent.metadata.namespace;
+    if (known !== undefined && isNear) return isForeground(known.metadata) ? 'waiting' : 'solid';
     const { group } = parseApiVersion(owner.apiVersion);
     const of = resources.find((each) => each.group === group && each.kind === owner.kind);
     if (of === undefined) return 'solid'; // a kind that is not served: nothing can be said, so nothing is deleted

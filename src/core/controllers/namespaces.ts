@@ -24,12 +24,12 @@ export async function runNamespaces(context: ControllerContext): Promise<void> {
   const get = (name: string): Namespace | undefined => informers.namespaces.get('', name);
   const reconcile = reconcileNamespace({ get, client, clock });
   const controller = startController({ ...context, name: identity, reconcile });
+  await whenAllSynced([informers.namespaces], signal);
   informers.namespaces.onChange((event) => {
     if (event.kind === 'set' && event.object.metadata.deletionTimestamp !== undefined) {
       controller.enqueue(event.object.metadata.name);
     }
   });
-  await whenAllSynced([informers.namespaces], signal);
   for (const { metadata } of informers.namespaces.list()) {
     if (metadata.deletionTimestamp !== undefined) controller.enqueue(metadata.name);
   }

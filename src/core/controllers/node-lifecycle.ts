@@ -20,6 +20,9 @@ const identity = 'node-controller';
 const graceMs = 20_000;
 const lookMs = 2_000;
 
+// A node that is registered again within this time keeps its pods. Source: upstream.
+const quarantineMs = 40_000;
+
 const taintKeys = { unreachable: 'node.kubernetes.io/unreachable', notReady: 'node.kubernetes.io/not-ready' } as const;
 
 export interface NodeLifecycleOptions {
@@ -36,6 +39,7 @@ export async function runNodeLifecycle(context: ControllerContext, options: Node
     workers: 2,
     reconcile: reconcileNode(context, options),
   });
+  await whenAllSynced([informers.nodes, informers.leases, informers.pods], signal);
   informers.nodes.onChange((event) => {
     controller.enqueue((event.kind === 'deleted' ? event.previous : event.object).metadata.name);
   });
@@ -44,8 +48,9 @@ export async function runNodeLifecycle(context: ControllerContext, options: Node
     const node = pod.spec.nodeName;
     if (event.kind === 'set' && node !== undefined && node !== '') controller.enqueue(node);
   });
-  await whenAllSynced([informers.nodes, informers.leases, informers.pods], signal);
   for (const { metadata } of informers.nodes.list()) controller.enqueue(metadata.name);
+  // Pods may be bound to a node that was removed while nobody looked.
+  for (const { spec } of informers.pods.list()) if (spec.nodeName) controller.enqueue(spec.nodeName);
 }
 
 /** What a node's heartbeat says at `now`. `seenAt` is when this process first saw the last renewal, by its own clock. */
@@ -97,7 +102,7 @@ export function evictionTime(pod: Pod, taints: readonly Taint[], now: number): n
       const tolerations = (pod.spec.tolerations ?? []).filter((each) => tolerates(each, taint));
       if (tolerations.length === 0) return now;
       const seconds = tolerations.flatMap(({ tolerationSeconds }) => tolerationSeconds ?? []);
-      if (seconds.length < tolerations.length) return undefined; // one of them tolerates for ever
+      if (seconds.length === 0) return undefined; // tolerated for ever; of several limits the smallest counts
       return (parseInstant(taint.timeAdded ?? '') ?? now) + Math.max(Math.min(...seconds), 0) * 1000;
     })
     .filter((time) => time !== undefined);
@@ -116,24 +121,25 @@ function reconcileNode(context: ControllerContext, options: NodeLifecycleOptions
   const client = context.clientFor(identity);
   const recorder = recorderFor(context, identity);
   const heard = new Map<string, { readonly renewTime: string; readonly at: number }>();
-  const removed = new Set<string>();
+  const removed = new Map<string, string>(); // pods that were told to leave, with their node
+  const tainted = new Map<string, ReadonlyMap<string, string>>();
+  const missing = new Map<string, number>();
   const given = new Map<string, string>(); // ranges handed out that the copy may not show yet
 
   return async (name) => {
     const node = informers.nodes.get('', name);
     if (node === undefined) {
-      heard.delete(name);
-      given.delete(name);
-      await collectPods(name);
-      return {};
+      for (const memory of [heard, given, tainted]) memory.delete(name);
+      return collectPods(name);
     }
+    missing.delete(name);
     if (node.spec.podCIDR === undefined || node.spec.podCIDR === '') return assignCIDR(node);
     const silent = isSilent(lastHeard(node), clock.monotonic());
     const conditions = silent ? silentConditions(node, clock.now()) : (node.status?.conditions ?? []);
     if (!isDeepStrictEqual(conditions, node.status?.conditions ?? [])) {
-      recorder.event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
       await client.update(nodesRef, { ...node, status: { ...node.status, conditions } }, 'status', signal);
-      return { requeueAfterMs: 0 };
+      recorder.event(node, 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
+      return { requeueAfterMs: lookMs }; // the event that shows the new conditions comes sooner
     }
     const taints = wantedTaints(node, clock.now());
     if (!isDeepStrictEqual(taints, node.spec.taints ?? [])) {
@@ -141,7 +147,7 @@ function reconcileNode(context: ControllerContext, options: NodeLifecycleOptions
       return { requeueAfterMs: lookMs };
     }
     if (silent) await markNotReady(name);
-    const next = await evict(name, taints);
+    const next = await evict(name, sinceWhen(name, taints));
     return { requeueAfterMs: Math.min(next ?? lookMs, lookMs) };
   };
 
@@ -159,7 +165,9 @@ function reconcileNode(context: ControllerContext, options: NodeLifecycleOptions
 
   async function assignCIDR(node: Node): Promise<Record<string, never>> {
     const podCIDR =
-      given.get(node.metadata.name) ?? planPodCIDR(options.clusterCIDR, informers.nodes.list(), [...given.values()]);
+      given.get(node.metadata.name) ??
+      // Asked of the server: what the leader before us gave may not be in our copy yet.
+      planPodCIDR(options.clusterCIDR, (await client.list(nodesRef, {}, signal)).items, [...given.values()]);
     if (podCIDR === undefined) throw new Error(`no range of ${options.clusterCIDR} is left for ${node.metadata.name}`);
     const spec = { ...node.spec, podCIDR, podCIDRs: [podCIDR] };
     given.set(node.metadata.name, podCIDR);
@@ -183,6 +191,21 @@ function reconcileNode(context: ControllerContext, options: NodeLifecycleOptions
     }
   }
 
+  /** Taints with the time from which tolerations count: that of people's own taints is when they were first seen. */
+  function sinceWhen(name: string, taints: readonly Taint[]): readonly Taint[] {
+    const before = tainted.get(name);
+    const now = new Map<string, string>();
+    const timed = taints.map((taint) => {
+      if (taint.effect !== 'NoExecute' || taint.timeAdded !== undefined) return taint;
+      const id = JSON.stringify([taint.key, taint.value]);
+      const timeAdded = before?.get(id) ?? rfc3339(clock.now());
+      now.set(id, timeAdded);
+      return { ...taint, timeAdded };
+    });
+    tainted.set(name, now);
+    return timed;
+  }
+
   /** Deletes what has to leave now; answers in how many milliseconds the next one has to. */
   async function evict(name: string, taints: readonly Taint[]): Promise<number | undefined> {
     let next: number | undefined;
@@ -197,20 +220,29 @@ function reconcileNode(context: ControllerContext, options: NodeLifecycleOptions
       const { namespace, name: podName, uid = '' } = pod.metadata;
       recorder.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace ?? ''}/${podName}`);
       await tolerant(() => client.delete(podsRef, pod.metadata, { preconditions: { uid } }, signal));
-      removed.add(uid);
+      removed.set(uid, name);
     }
-    for (const uid of removed) {
-      if (!informers.pods.list().some((pod) => pod.metadata.uid === uid)) removed.delete(uid);
-    }
+    const there = new Set(informers.pods.byIndex('node', name).map(({ metadata }) => metadata.uid));
+    for (const [uid, node] of removed) if (node === name && !there.has(uid)) removed.delete(uid);
     return next;
   }
 
   /** Pods of a node that is no more: nobody will ever report their end. */
-  async function collectPods(name: string): Promise<void> {
-    for (const pod of informers.pods.byIndex('node', name)) {
+  async function collectPods(name: string): Promise<{ readonly requeueAfterMs?: number }> {
+    const orphans = informers.pods.byIndex('node', name);
+    if (orphans.length === 0) {
+      missing.delete(name);
+      return {};
+    }
+    const since = missing.get(name) ?? clock.monotonic();
+    missing.set(name, since);
+    const wait = since + quarantineMs - clock.monotonic();
+    if (wait > 0) return { requeueAfterMs: wait };
+    for (const pod of orphans) {
       const preconditions = { uid: pod.metadata.uid ?? '' };
       await tolerant(() => client.delete(podsRef, pod.metadata, { gracePeriodSeconds: 0, preconditions }, signal));
     }
+    return {};
   }
 }
 

@@ -36,26 +36,45 @@ export function planClaim<T extends ClusterObject>(
   return { owned, adopt, release };
 }
 
-/** Adopts and releases as planned; answers what is owned afterwards. */
-export async function claim<T extends ClusterObject>(
+/**
+ * Adopts and releases as planned; answers what is owned afterwards, and what was just written. Nothing is adopted for an
+ * owner that the server no longer has or that is being deleted, whatever our copy says: the garbage collector would
+ * take what was adopted.
+ */
+export async function claim<T extends ClusterObject, O extends ClusterObject>(
   client: ClusterClient,
-  of: ResourceRef<T>,
-  owner: ClusterObject,
-  plan: Claim<T>,
+  { of, ownerRef, owner, plan }: { of: ResourceRef<T>; ownerRef: ResourceRef<O>; owner: O; plan: Claim<T> },
   signal: AbortSignal,
-): Promise<readonly T[]> {
+): Promise<{ readonly owned: readonly T[]; readonly written: readonly T[] }> {
   const reference = controllerReference(owner);
   const adopted: T[] = [];
-  for (const object of plan.adopt) {
+  const released: T[] = [];
+  for (const object of plan.adopt.length > 0 && (await isLive(client, ownerRef, owner, signal)) ? plan.adopt : []) {
     const ownerReferences = [...(object.metadata.ownerReferences ?? []), reference];
     const taken = await patchOwners(client, of, object, ownerReferences, signal);
     if (taken !== undefined) adopted.push(taken);
   }
   for (const object of plan.release) {
     const rest = (object.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== owner.metadata.uid);
-    await patchOwners(client, of, object, rest, signal);
+    const free = await patchOwners(client, of, object, rest, signal);
+    if (free !== undefined) released.push(free);
   }
-  return [...plan.owned, ...adopted];
+  return { owned: [...plan.owned, ...adopted], written: [...adopted, ...released] };
+}
+
+async function isLive<O extends ClusterObject>(
+  client: ClusterClient,
+  ref: ResourceRef<O>,
+  { metadata }: O,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const live = await client.get(ref, metadata, signal);
+    return live.metadata.uid === metadata.uid && live.metadata.deletionTimestamp === undefined;
+  } catch (error) {
+    if (error instanceof StatusError && error.reason === 'NotFound') return false;
+    throw error;
+  }
 }
 
 /** The reference by which `owner` controls an object that it makes. */

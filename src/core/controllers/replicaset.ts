@@ -75,6 +75,7 @@ export async function runReplicaSets(context: ControllerContext): Promise<void> 
     reconcile: reconcileReplicaSet({ ...context, client, recorder, writes }),
   });
 
+  await whenAllSynced([informers.replicaSets, informers.pods], signal);
   informers.replicaSets.onChange((event) => {
     const set = event.kind === 'deleted' ? event.previous : event.object;
     if (event.kind === 'deleted') writes.forget(keyOf(set));
@@ -94,7 +95,6 @@ export async function runReplicaSets(context: ControllerContext): Promise<void> 
       }
     }
   });
-  await whenAllSynced([informers.replicaSets, informers.pods], signal);
   for (const set of informers.replicaSets.list()) controller.enqueue(keyOf(set));
 }
 
@@ -112,8 +112,9 @@ export function reconcileReplicaSet({ informers, client, recorder, writes, clock
     if (set === undefined) return {}; // gone: the garbage collector owns what is left
     if (!informers.pods.hasSeen(writes.latest(key))) return { requeueAfterMs: 50 }; // our own last writes are not in the copy yet
     const plan = planClaim(set, set.spec.selector, informers.pods.list(namespace));
-    const owned = await claim(client, podsRef, set, plan, signal);
-    if (plan.adopt.length > 0) for (const pod of owned) writes.note(key, pod);
+    const claimed = await claim(client, { of: podsRef, ownerRef: replicaSetsRef, owner: set, plan }, signal);
+    for (const pod of claimed.written) writes.note(key, pod);
+    const { owned } = claimed;
 
     let failure: Parameters<typeof replicaSetStatus>[3];
     if (set.metadata.deletionTimestamp === undefined) {
@@ -136,11 +137,16 @@ export function reconcileReplicaSet({ informers, client, recorder, writes, clock
     /** Twice as many with each round that worked, so that a template nobody admits costs one refusal and not hundreds. */
     async function createPods(of: ReplicaSet, count: number): Promise<void> {
       for (let done = 0, batch = 1; done < count; done += batch, batch = Math.min(batch * 2, count - done)) {
-        const made = await Promise.all(Array.from({ length: batch }, () => client.create(podsRef, podOf(of), signal)));
-        for (const pod of made) {
-          writes.note(key, pod);
-          recorder.event(of, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
+        const tries = Array.from({ length: batch }, () => client.create(podsRef, podOf(of), signal));
+        const results = await Promise.allSettled(tries);
+        // Every pod that was made counts, also when another of the batch was refused: else it would be made again.
+        for (const result of results) {
+          if (result.status === 'rejected') continue;
+          writes.note(key, result.value);
+          recorder.event(of, 'Normal', 'SuccessfulCreate', `Created pod: ${result.value.metadata.name}`);
         }
+        const refused = results.find((result) => result.status === 'rejected');
+        if (refused !== undefined) throw refused.reason;
       }
     }
 

@@ -44,6 +44,7 @@ export async function runServiceAccounts(context: ControllerContext, ca: string)
     },
   });
 
+  await whenAllSynced([informers.namespaces, informers.serviceAccounts, informers.rootCAs], signal);
   informers.namespaces.onChange((event) => {
     if (event.kind === 'deleted') return;
     accounts.enqueue(event.object.metadata.name);
@@ -55,7 +56,6 @@ export async function runServiceAccounts(context: ControllerContext, ca: string)
   informers.rootCAs.onChange((event) => {
     rootCAs.enqueue((event.kind === 'deleted' ? event.previous : event.object).metadata.namespace ?? '');
   });
-  await whenAllSynced([informers.namespaces, informers.serviceAccounts, informers.rootCAs], signal);
   for (const { metadata } of informers.namespaces.list()) {
     accounts.enqueue(metadata.name);
     rootCAs.enqueue(metadata.name);
