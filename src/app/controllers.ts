@@ -32,6 +32,7 @@ import { readKubeconfig } from './credentials.ts';
 import type { Credentials } from './credentials.ts';
 import type { Home } from './home.ts';
 import { identityFile } from './identities.ts';
+import { runNetworkPolicies } from './netpolicy-controller.ts';
 import { release } from './release.ts';
 
 const signers: readonly SignerName[] = [
@@ -120,6 +121,7 @@ async function leadControllers(
     runEndpoints(context),
     runGarbageCollector(context),
     runNamespaces(context),
+    runNetworkPolicies(context),
     runNodeLifecycle(context, options),
     runReplicaSets(context),
     runServiceAccounts(context, options.ca),

@@ -10,10 +10,13 @@ import { startTunnel } from '../core/node/tunnel.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/log.ts';
 import type { Running } from '../std/stop.ts';
+import { chooseDataPlane } from './choose-dataplane.ts';
 import { readKubeconfig } from './credentials.ts';
 import type { Home } from './home.ts';
 import { identityFile } from './identities.ts';
 import { stopAll } from './lifetime.ts';
+import { machineAddress } from './machine-address.ts';
+import { startNodeDataPlane } from './node-dataplane.ts';
 import { release } from './release.ts';
 
 export interface NodeOptions {
@@ -21,6 +24,10 @@ export interface NodeOptions {
   readonly name: string;
   readonly runtime: string;
   readonly dataplane: string;
+  /** Whether this node's proxy serves the host's own clients, too; of several nodes on one host one does. */
+  readonly serveHost: boolean;
+  /** Ranges of pod addresses and of services: what pods reach outside of them sees the node's address. */
+  readonly clusterNetworks: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -55,18 +62,38 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
     const transport = createTransport({ server, ca, identity: () => identity, clock });
     parts.push(transport);
     const client = createClient({ fetch: transport.fetch, server, userAgent: `gatehouse/${release} node ${name}` });
+    const chosen = await chooseDataPlane({
+      kind: options.dataplane,
+      key: `${home.folder} ${name}`,
+      runtime,
+      serveHost: options.serveHost,
+      clusterNetworks: options.clusterNetworks,
+      clock,
+      log,
+    });
+    const dataPlane =
+      chosen.plane &&
+      (await startNodeDataPlane({
+        plane: chosen.plane,
+        node: name,
+        client,
+        adopted: (await runtime.list()).sandboxes,
+        clock,
+        log,
+      }));
+    if (dataPlane !== undefined) parts.push(dataPlane);
     const agent = await startNodeAgent({
       client,
       runtime,
-      guard: { podAdded: async () => {}, podRemoved: async () => {} },
+      guard: dataPlane?.guard ?? { podAdded: async () => {}, podRemoved: async () => {} },
       clock,
       log,
       folder,
       facts: {
         name,
-        address: '127.0.0.1',
+        address: machineAddress() ?? '127.0.0.1',
         runtime: runtime.name,
-        notEnforced: runtime.isolation.missing,
+        notEnforced: [...runtime.isolation.missing, ...chosen.notEnforced],
         version: `v${release}`,
         maxPods: 110,
       },
@@ -77,7 +104,10 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
     parts.push(startTunnel({ server, ca, identity: () => identity, agent, runtime, nodeName: name, clock, log }));
     return {
       stop,
-      stopPods: () => agent.stopPods(),
+      stopPods: async () => {
+        await agent.stopPods();
+        await dataPlane?.stopAndClean();
+      },
     };
   } catch (error) {
     await stop();

@@ -22,6 +22,8 @@ export interface UpOptions {
   readonly nodes: number;
   readonly runtime: string;
   readonly dataplane: string;
+  /** Range of pod addresses. */
+  readonly clusterCidr: string;
   readonly databaseUrl: string | undefined;
   readonly logLevel: string;
   readonly clock: Clock;
@@ -80,12 +82,13 @@ export async function startUp(options: UpOptions): Promise<Running & { readonly 
     const [, url = ''] = (await start('gateway', ['gateway', '--port', String(port)])).split(' ');
     progress('controllers and nodes');
     await Promise.all([
-      start('controllers', ['controllers']),
+      start('controllers', ['controllers', '--cluster-cidr', options.clusterCidr]),
       ...Array.from({ length: options.nodes }, (_, index) => {
         const name = `node-${index + 1}`;
         mkdirSync(join(home.nodes, name), { recursive: true, mode: 0o700 });
         const kind = ['--runtime', options.runtime, '--dataplane', options.dataplane];
-        return start(name, ['node', '--name', name, ...kind, '--stop-pods']);
+        const network = ['--cluster-cidr', options.clusterCidr, ...(index === 0 ? [] : ['--shares-host'])];
+        return start(name, ['node', '--name', name, ...kind, ...network, '--stop-pods']);
       }),
     ]);
     return { url, stop };

@@ -6,10 +6,21 @@ import { homeFolder, openHome } from '../app/home.ts';
 import type { Home } from '../app/home.ts';
 import { untilTold } from '../app/lifetime.ts';
 import { UsageError } from '../app/usage-error.ts';
+import { defaultRanges } from '../core/resources/services/ranges.ts';
+import { parseBlock } from '../netpolicy/address.ts';
 import { systemClock } from '../std/clock.ts';
 import { createLogger } from '../std/log.ts';
 import type { LogLevel, Logger } from '../std/log.ts';
 import type { Running } from '../std/stop.ts';
+
+interface NodeFlags {
+  readonly name: string;
+  readonly runtime: string;
+  readonly dataplane: string;
+  readonly clusterCidr: string;
+  readonly sharesHost: boolean;
+  readonly stopPods: boolean;
+}
 
 interface Common {
   readonly home?: string;
@@ -27,10 +38,18 @@ export function upCommand(): Command {
     .option('--nodes <n>', 'how many nodes', count, 1)
     .addOption(runtimeOption())
     .addOption(dataplaneOption())
+    .addOption(clusterCidrOption())
     .option('--database-url <url>', 'a Postgres of your own (15 or later) instead of the embedded one')
     .action(
       async (
-        options: Common & { port: number; nodes: number; runtime: string; dataplane: string; databaseUrl?: string },
+        options: Common & {
+          port: number;
+          nodes: number;
+          runtime: string;
+          dataplane: string;
+          clusterCidr: string;
+          databaseUrl?: string;
+        },
       ) => {
         const { home, log } = begin(options, 'up');
         const told = untilTold({ followParent: false });
@@ -44,6 +63,7 @@ export function upCommand(): Command {
           nodes: options.nodes,
           runtime: options.runtime,
           dataplane: options.dataplane,
+          clusterCidr: options.clusterCidr,
           databaseUrl: options.databaseUrl ?? process.env['GATEHOUSE_DATABASE_URL'],
           logLevel: options.logLevel,
           clock,
@@ -94,7 +114,7 @@ export function gatewayCommand(): Command {
 export function controllersCommand(): Command {
   return withCommon(new Command('controllers'))
     .description('run the scheduler and the controllers; of several such processes one leads')
-    .option('--cluster-cidr <cidr>', 'range of pod addresses', '10.244.0.0/16')
+    .addOption(clusterCidrOption())
     .action(async (options: Common & { clusterCidr: string }) => {
       const { home, log } = begin(options, 'controllers');
       const { startControllers } = await import('../app/controllers.ts');
@@ -109,8 +129,10 @@ export function nodeCommand(): Command {
     .option('--name <name>', 'name of the node', hostname().toLowerCase())
     .addOption(runtimeOption())
     .addOption(dataplaneOption())
+    .addOption(clusterCidrOption())
+    .option('--shares-host', "another node of this machine serves the machine's own clients of services", false)
     .option('--stop-pods', 'stop the pods too when this agent is told to stop', false)
-    .action(async (options: Common & { name: string; runtime: string; dataplane: string; stopPods: boolean }) => {
+    .action(async (options: Common & NodeFlags) => {
       const { home, log } = begin(options, 'node');
       const { startNode } = await import('../app/node.ts');
       const node = await startNode({
@@ -118,6 +140,8 @@ export function nodeCommand(): Command {
         name: options.name,
         runtime: options.runtime,
         dataplane: options.dataplane,
+        serveHost: !options.sharesHost,
+        clusterNetworks: [options.clusterCidr, defaultRanges.clusterCIDR],
         clock,
         log: log.with({ node: options.name }),
       });
@@ -140,6 +164,12 @@ function withCommon(command: Command): Command {
 
 function runtimeOption(): Option {
   return new Option('--runtime <kind>', 'what runs containers').choices(['auto', 'process', 'hollow']).default('auto');
+}
+
+function clusterCidrOption(): Option {
+  return new Option('--cluster-cidr <cidr>', 'range of pod addresses, the same on every machine')
+    .argParser(cidr)
+    .default('10.244.0.0/16');
 }
 
 function dataplaneOption(): Option {
@@ -171,6 +201,12 @@ function port(text: string): number {
   if (!Number.isInteger(value) || value < 0 || value > 65_535)
     throw new InvalidArgumentError('a port is a number from 0 to 65535');
   return value;
+}
+
+function cidr(text: string): string {
+  if (parseBlock(text)?.family !== 4 || Number(text.split('/')[1]) > 24)
+    throw new InvalidArgumentError('give an IPv4 block of at least 256 addresses, such as 10.244.0.0/16');
+  return text;
 }
 
 function count(text: string): number {

@@ -2,6 +2,7 @@
  * The kernel data plane. The table stands in the kernel whether the agent lives or not: a pod that was denied stays
  * denied, and a new agent takes it over. One writer: a change goes at once when nothing is under way, else into the next transaction.
  */
+import { deadline } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import { parseAddress } from '../address.ts';
 import { digest } from '../digest.ts';
@@ -9,12 +10,15 @@ import { judgeOf } from '../reachability.ts';
 import type { ServicePort } from '../service-map.ts';
 import type { Capabilities, DataPlane, LocalPod, PolicyView } from './backend.ts';
 import { coalesced } from './coalesce.ts';
+import { runCommand } from './command.ts';
 import type { TrackedFlow } from './conntrack.ts';
 import { forgetFlow, hasConntrack, trackedFlows } from './conntrack.ts';
 import { NftProcess } from './nft-process.ts';
 import type { NftTable } from './nft-table.ts';
 import { tableDifference, wholeTable } from './nft-table.ts';
 import { renderTable } from './render.ts';
+
+const trialMs = 10_000;
 
 export interface NftablesOptions {
   /** The node's name; its table carries a hash of it, so several nodes can share a host. */
@@ -25,6 +29,20 @@ export interface NftablesOptions {
   readonly serveOthers?: boolean;
   readonly clusterNetworks?: readonly string[];
   readonly log: Logger;
+}
+
+/** Why this process cannot enforce anything by nftables here, and what to do; undefined when it can. Changes nothing. */
+export async function whyNoNftables(prefix: readonly string[] = []): Promise<string | undefined> {
+  if (process.platform !== 'linux') return 'it needs Linux';
+  const empty = renderTable({ pods: [], view: undefined, services: [], serveOthers: true, clusterNetworks: undefined });
+  const commands = `${wholeTable('gatehouse_trial', empty).join('\n')}\n`;
+  try {
+    // The kernel looks at all of it and commits none.
+    const { code, stderr } = await runCommand([...prefix, 'nft', '-c', '-f', '-'], commands, deadline(trialMs));
+    return code === 0 ? undefined : `the kernel refused a trial: ${stderr.trim().split('\n', 1)[0] ?? ''}`;
+  } catch {
+    return 'the program nft is not here (install nftables)';
+  }
 }
 
 /** The nftables back end on this machine; finds out what it can do. */
