@@ -6,6 +6,7 @@
  */
 import { StatusError } from '../../api/status.ts';
 import type { StatefulSet } from '../../api/types/apps.ts';
+import type { Pod } from '../../api/types/core.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import type { ClusterClient } from '../cluster/client.ts';
@@ -21,6 +22,7 @@ import type { PodFacts } from './pod-facts.ts';
 import { bind, isSettled, report } from './placement.ts';
 import type { PlacementDeps } from './placement.ts';
 import { gatedMessage } from './pod-condition.ts';
+import type { PendingReason } from './pod-condition.ts';
 import { setSelector } from './pod-set.ts';
 import { SchedulingQueue } from './queue.ts';
 import type { Waiting } from './queue.ts';
@@ -80,6 +82,7 @@ export async function runScheduler(options: SchedulerOptions): Promise<void> {
   };
 
   let ring = (): void => {};
+  const gated: Pod[] = [];
   const table = new NodeTable();
   const queue = new SchedulingQueue({
     clock,
@@ -91,10 +94,21 @@ export async function runScheduler(options: SchedulerOptions): Promise<void> {
     table,
     queue,
     schedulerName,
-    onGated: (pod) => start(report(deps, pod, 'SchedulingGated', gatedMessage)),
+    onGated: (pod) => {
+      gated.push(pod);
+      ring();
+    },
   });
   nodes.onChange((event) => intake.node(event));
   pods.onChange((event) => intake.pod(event));
+
+  const telling = new Map<string, Promise<void>>();
+  const tell = async ({ uid, pod }: PodFacts, reason: PendingReason, message: string): Promise<void> => {
+    const told = report(deps, pod, reason, message);
+    telling.set(uid, told);
+    await told;
+    if (telling.get(uid) === told) telling.delete(uid);
+  };
 
   let turn = 0;
   const cycle = async ({ facts }: Waiting): Promise<void> => {
@@ -104,7 +118,7 @@ export async function runScheduler(options: SchedulerOptions): Promise<void> {
       else {
         queue.unschedulable(facts.uid, decision.rejectedBy);
         events.event(facts.pod, 'Warning', 'FailedScheduling', decision.message);
-        await report(deps, facts.pod, 'Unschedulable', decision.message);
+        await tell(facts, 'Unschedulable', decision.message);
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -112,11 +126,13 @@ export async function runScheduler(options: SchedulerOptions): Promise<void> {
       log.warn('scheduling failed', { pod: facts.pod.metadata.name, namespace: facts.namespace, error });
       const message = error instanceof StatusError ? `binding rejected: ${error.message}` : 'scheduling failed';
       events.event(facts.pod, 'Warning', 'FailedScheduling', message);
-      await report(deps, facts.pod, 'SchedulerError', message);
+      await tell(facts, 'SchedulerError', message);
     }
   };
   const place = async (facts: PodFacts, node: string): Promise<void> => {
     intake.assume(facts, node);
+    // A slow report of an earlier attempt must not overwrite what binding says.
+    await telling.get(facts.uid);
     try {
       await bind(deps, facts, node);
     } catch (error) {
@@ -149,6 +165,11 @@ export async function runScheduler(options: SchedulerOptions): Promise<void> {
   while (!signal.aborted) {
     if (working.size >= atOnce) {
       await Promise.race(working);
+      continue;
+    }
+    const held = gated.shift();
+    if (held !== undefined) {
+      start(report(deps, held, 'SchedulingGated', gatedMessage));
       continue;
     }
     const next = queue.pop();
