@@ -134,6 +134,12 @@ export function nodeCommand(): Command {
     .option('--stop-pods', 'stop the pods too when this agent is told to stop', false)
     .action(async (options: Common & NodeFlags) => {
       const { home, log } = begin(options, 'node');
+      const { placeNode } = await import('../app/user-namespace.ts');
+      const place = await placeNode({ home, runtime: options.runtime, clock, log: log.with({ node: options.name }) });
+      if (place.kind === 'outside') {
+        process.exitCode = place.code;
+        return;
+      }
       const { startNode } = await import('../app/node.ts');
       const node = await startNode({
         home,

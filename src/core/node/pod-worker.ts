@@ -160,7 +160,8 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
     if (volumes !== undefined && clock.monotonic() - refreshedAt < refreshMs) return;
     const root = join(folder, 'volumes');
     await mkdir(root, { recursive: true, mode: 0o700 });
-    const owner = sandbox === undefined ? undefined : volumeOwner(pod, sandbox);
+    const shared = runtime.isolation.ids === 'shared'; // then all files are the agent's own, and its pods'
+    const owner = sandbox === undefined || shared ? undefined : volumeOwner(pod, sandbox);
     volumes = await prepareVolumes(pod, root, owner, deps.sourcesFor(pod, view().address));
     refreshedAt = clock.monotonic();
   }

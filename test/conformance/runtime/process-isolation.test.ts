@@ -1,5 +1,5 @@
 /** Who may create a pod has not become root of the host: attacks that must fail, against the real kernel. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -28,7 +28,7 @@ const can = needs(
 
 describe.skipIf(!can)('isolation of the process runtime as root', () => {
   const state = can ? mkdtempSync(`${realpathSync(tmpdir())}/gatehouse-isolation-`) : '';
-  const home = can ? mkdtempSync('/opt/gatehouse-home-') : '';
+  const home = can ? openFolder() : '';
   let runtime: Runtime;
   beforeAll(async () => {
     chmodSync(home, 0o755); // even an open home must not be seen
@@ -171,7 +171,9 @@ describe.skipIf(!can)('isolation of the process runtime as root', () => {
       command: [process.execPath, '-e', hog],
       limits: { memoryBytes: 100 * 2 ** 20 },
     });
-    expect(eaten.code).toBe(137);
+    // Killed by the kernel, or by its own failing to get more where limits are those of a process.
+    const { limits } = runtime.isolation;
+    expect(limits ? eaten.code === 137 : eaten.code > 128).toBe(true);
     const forks = await runScript(runtime, 'for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; echo all', {
       limits: { pids: 5 },
     });
@@ -183,21 +185,21 @@ describe.skipIf(!can)('isolation of the process runtime as root', () => {
     const session = await runtime.exec(id, { command: ['sleep', '0.2'], stdin: false, tty: false });
     await readAll(session.stdout);
     const usage = await runtime.usage(id);
-    expect(usage?.cpuNanoseconds).toBeGreaterThan(0);
-    expect(usage?.workingSetBytes).toBeGreaterThan(0);
+    expect(usage !== undefined && usage.cpuNanoseconds > 0 && usage.workingSetBytes > 0).toBe(limits);
     await runtime.removeSandbox(sandbox.id);
   });
 
   test('nothing is left of a removed pod: no link, mount, cgroup, process, folder', async () => {
     const sandbox = await runtime.createSandbox(podSpec({ network: { kind: 'routed', address: '10.213.7.9' } }));
     const { pid } = await runtime.startContainer(containerSpec(sandbox, 'sleep 60 & sleep 60'));
-    expect(existsSync(`/sys/class/net/${sandbox.hostInterface}`)).toBe(true);
+    expect(readFileSync('/proc/net/dev', 'utf8')).toContain(`${sandbox.hostInterface}:`);
     await runtime.removeSandbox(sandbox.id);
-    expect(existsSync(`/sys/class/net/${sandbox.hostInterface}`)).toBe(false);
+    expect(readFileSync('/proc/net/dev', 'utf8')).not.toContain(`${sandbox.hostInterface}:`);
     expect(existsSync(`/proc/${pid}`)).toBe(false);
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(sandbox.id);
     expect(readdirSync(`${state}/pods`)).not.toContain(sandbox.id);
-    expect(execFileSync('find', ['/sys/fs/cgroup', '-name', `${sandbox.id}*`]).toString()).toBe('');
+    // Its exit code tells of other people's groups only.
+    expect(spawnSync('find', ['/sys/fs/cgroup', '-name', `${sandbox.id}*`]).stdout.toString()).toBe('');
   });
 
   test('a source that is a link, or missing, is refused', async () => {
@@ -211,3 +213,12 @@ describe.skipIf(!can)('isolation of the process runtime as root', () => {
     rmSync(folder, { recursive: true });
   });
 });
+
+/** A folder that a container would see if it were not hidden: among programs where we may make one there. */
+function openFolder(): string {
+  try {
+    return mkdtempSync('/opt/gatehouse-home-');
+  } catch {
+    return mkdtempSync(`${realpathSync(tmpdir())}/gatehouse-home-`);
+  }
+}

@@ -3,6 +3,7 @@ import type { Clock } from '../../../std/clock.ts';
 import type { Logger } from '../../../std/log.ts';
 import { createHollowRuntime } from './hollow.ts';
 import { createProcessRuntime } from './process/process.ts';
+import { isInUserNamespace } from './process/shared.ts';
 import type { Runtime } from './runtime.ts';
 import { RuntimeError } from './runtime.ts';
 
@@ -31,7 +32,7 @@ export async function chooseRuntime(
 ): Promise<{ readonly runtime: Runtime; readonly mode: RuntimeMode }> {
   if (choice.kind === 'hollow') return { runtime: createHollowRuntime(choice.clock), mode: 'hollow' };
   try {
-    return { runtime: await createProcessRuntime(choice), mode: 'root' };
+    return { runtime: await createProcessRuntime(choice), mode: isInUserNamespace() ? 'rootless' : 'root' };
   } catch (error) {
     if (choice.kind === 'process' || !(error instanceof RuntimeError) || error.reason !== 'Unsupported') throw error;
     choice.log.warn('containers are only pretended on this node', { why: error.message });

@@ -36,6 +36,9 @@ export async function findCgroups(name: string): Promise<Cgroups> {
       if (found.kind === 'v2') await writeFile(`${folder}/cgroup.subtree_control`, '+memory +cpu +pids');
       await mkdir(`${folder}/${name}`, { recursive: true });
       if (found.kind === 'v2') await writeFile(`${folder}/${name}/cgroup.subtree_control`, '+memory +cpu +pids');
+      // The folder may be there from before and be somebody else's.
+      await mkdir(`${folder}/${name}/trial`, { recursive: true });
+      await rmdir(`${folder}/${name}/trial`);
       parents[controller] = `${folder}/${name}`;
     }
     return { kind: found.kind, parents };
@@ -124,6 +127,15 @@ export async function removeGroup(procs: readonly string[], clock: Clock): Promi
         await clock.sleep(10);
       }
     }
+  }
+}
+
+/** Removes the folders that `findCgroups` made, where nothing is in them any more. */
+export async function removeParents(cgroups: Cgroups): Promise<void> {
+  for (const folder of new Set(Object.values(cgroups.parents))) {
+    await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EBUSY' && error.code !== 'ENOENT' && error.code !== 'ENOTEMPTY') throw error;
+    });
   }
 }
 

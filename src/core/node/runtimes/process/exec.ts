@@ -19,8 +19,12 @@ export function execInside(
   clock: Clock,
 ): ExecSession {
   const program = programFile(request.command, attempt.env, attempt.workingDir);
-  const nsenter = ['nsenter', '-t', String(pid), '-m', '-p', '-n', '-u', '-i', '-U', '-S', '0', '-G', '0'];
-  const inside = ['/bin/sh', '-c', enter, 'enter', ...attempt.drop];
+  const ids = attempt.user === undefined ? ['-S', '0', '-G', '0'] : ['--preserve-credentials'];
+  const nsenter = ['nsenter', '-t', String(pid), '-m', '-p', '-n', '-u', '-i', '-U', ...ids];
+  // Who enters as no root has no capability any more, and so none to give up for good: no_new_privs does that.
+  const powerless = attempt.user !== undefined && attempt.user !== 0;
+  const drop = attempt.drop.filter((word) => !powerless || word !== '--bounding-set=-all');
+  const inside = ['/bin/sh', '-c', enter, 'enter', ...drop];
   const argv = ['/bin/sh', '-c', join, 'join', ...procs, '--', ...nsenter, ...inside];
   const [file = '', ...args] = request.tty ? terminalArgv(argv) : argv;
   const child = spawn(file, args, {

@@ -52,6 +52,14 @@ const devices = [
   ['tty', 5, 0],
 ] as const;
 
+/** Names in /dev of the devices that any container has. */
+export const deviceNames: readonly string[] = devices.map(([name]) => name);
+
+/** What of the host no container may see below `folder`. */
+export function maskedIn(folder: string): string[] {
+  return [...Object.keys(emptied), ...hidden].filter((path) => path.startsWith(`${folder}/`));
+}
+
 // A whiteout over which a folder is made becomes an opaque folder: it hides all that lies below it.
 const buildMask = `
 set -e

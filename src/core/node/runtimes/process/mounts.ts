@@ -16,10 +16,8 @@ export interface MountPlan {
 export interface MountRequest {
   /** Folder of the attempt; holds root, upper and work. */
   readonly folder: string;
-  /** Below the upper layer, topmost first; the host's root comes last. */
-  readonly layers: readonly string[];
-  /** Folders of the host to see at the same path, read-only: other file systems that hold programs. */
-  readonly shown: readonly string[];
+  /** The mounts that make the root itself: `overlayRoot`, or those of a user namespace (shared.ts). */
+  readonly base: readonly string[];
   /** Entries of /proc to make read-only, and to hide: folders and files. */
   readonly proc: {
     readonly readOnly: readonly string[];
@@ -27,8 +25,8 @@ export interface MountRequest {
     readonly files: readonly string[];
   };
   readonly mounts: readonly (Mount & { readonly isFile: boolean })[];
-  /** Group that owns terminals, an id of the host. */
-  readonly ttyGroup: number;
+  /** Group that owns terminals, an id of the host. Left out: the user's own. */
+  readonly ttyGroup?: number;
 }
 
 const quiet = 'nosuid,nodev';
@@ -36,26 +34,15 @@ const quiet = 'nosuid,nodev';
 /** The mounts of one container. Volumes go through `.gatehouse/src`, so that no link in a volume is followed on the host. */
 export function planMounts(request: MountRequest): MountPlan {
   const root = `${request.folder}/root`;
-  const overlay = [
-    'nosuid',
-    `lowerdir=${[...request.layers, '/'].join(':')}`,
-    `upperdir=${request.folder}/upper`,
-    `workdir=${request.folder}/work`,
-  ];
+  const ttyGroup = request.ttyGroup === undefined ? '' : `,gid=${request.ttyGroup}`;
   const outside = [
-    entry('overlay', root, 'overlay', overlay.join(',')),
-    ...request.shown.map((path) => entry(path, root + path, 'none', `bind,ro,${quiet},X-mount.mkdir`)),
+    ...request.base,
     entry('proc', `${root}/proc`, 'proc', `${quiet},noexec`),
     ...request.proc.readOnly.map((path) => entry(root + path, root + path, 'none', `bind,ro,${quiet},noexec`)),
     ...request.proc.folders.map((path) => entry('tmpfs', root + path, 'tmpfs', `ro,${quiet},noexec,size=0,mode=555`)),
     ...request.proc.files.map((path) => entry('/dev/null', root + path, 'none', 'bind,ro,nosuid,noexec')),
     entry('tmpfs', `${root}/dev/shm`, 'tmpfs', `${quiet},noexec,mode=1777,size=64m`),
-    entry(
-      'devpts',
-      `${root}/dev/pts`,
-      'devpts',
-      `newinstance,nosuid,noexec,ptmxmode=666,mode=620,gid=${request.ttyGroup}`,
-    ),
+    entry('devpts', `${root}/dev/pts`, 'devpts', `newinstance,nosuid,noexec,ptmxmode=666,mode=620${ttyGroup}`),
     ...request.mounts.map(({ hostPath }, index) => entry(hostPath, `${root}${source(index)}`, 'none', `bind,${quiet}`)),
   ];
   // Outer before inner, so that a mount inside another is not hidden by it.
@@ -65,8 +52,24 @@ export function planMounts(request: MountRequest): MountPlan {
   const inside = ordered.map(({ path, readOnly, isFile, index }) =>
     entry(source(index), path, 'none', `bind,${quiet}${readOnly ? ',ro' : ''}${isFile ? '' : ',X-mount.mkdir'}`),
   );
+  // As root the folder is closed to the container's user; where that user owns it, it is covered, last of all.
+  if (request.ttyGroup === undefined)
+    inside.push(entry('tmpfs', '/.gatehouse', 'tmpfs', `ro,${quiet},noexec,size=4k,mode=000`));
   const files = ordered.filter(({ isFile }) => isFile).map(({ path }) => `${path}\n`);
   return { outside: outside.join(''), inside: inside.join(''), files: files.join('') };
+}
+
+/**
+ * The root as a private layer over `layers` (topmost first) over the host's root. `shown`: folders of the host to see at
+ * the same path, read-only: other file systems that hold programs.
+ */
+export function overlayRoot(folder: string, layers: readonly string[], shown: readonly string[]): string[] {
+  const lower = [...layers, '/'].join(':');
+  const options = `nosuid,lowerdir=${lower},upperdir=${folder}/upper,workdir=${folder}/work`;
+  return [
+    entry('overlay', `${folder}/root`, 'overlay', options),
+    ...shown.map((path) => entry(path, `${folder}/root${path}`, 'none', `bind,ro,${quiet},X-mount.mkdir`)),
+  ];
 }
 
 /** Where volume `index` waits inside the container until it is mounted at its path. */
@@ -79,7 +82,8 @@ export function fitsOverlay(folder: string): boolean {
   return !/[,:\\\s"]/.test(folder);
 }
 
-function entry(what: string, where: string, type: string, options: string): string {
+/** One line of such a table. */
+export function entry(what: string, where: string, type: string, options: string): string {
   return `${[what, where, type, options].map(escapeField).join(' ')} 0 0\n`;
 }
 

@@ -17,7 +17,14 @@ const configurePod = `
 set -e
 ip -batch -
 echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
-echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range
+echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range 2>/dev/null || : # a user namespace has not so many groups
+`;
+
+// Input: the name. The file is for the host's root only, the call for the root of any user namespace.
+const nameHost = `
+read -r name
+[ "\${name#-}" = "$name" ] || exit 1
+{ echo "$name" >/proc/sys/kernel/hostname; } 2>/dev/null || exec hostname "$name"
 `;
 
 /** The host's name for a pod's link: at most 15 characters, the same every time. */
@@ -40,7 +47,7 @@ export async function createNetwork(folder: string, pod: string, hostname: strin
   const names = network.kind === 'host' ? ['uts', 'ipc'] : ['net', 'uts', 'ipc'];
   for (const name of names) await writeFile(`${folder}/${name}`, '', { mode: 0o600 });
   const pinned = names.map((name) => `--${name}=${folder}/${name}`);
-  await run(['unshare', ...pinned, 'sh', '-c', 'cat >/proc/sys/kernel/hostname'], hostname);
+  await run(['unshare', ...pinned, 'sh', '-c', nameHost], `${hostname}\n`);
   if (network.kind === 'host') return;
   const inside = ['link set lo up'];
   if (network.kind === 'routed') {

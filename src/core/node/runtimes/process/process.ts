@@ -16,12 +16,13 @@ import { collectLogs } from '../logs/collector.ts';
 import { readLogFolder } from '../logs/reader.ts';
 import type { Container, ContainerSpec, Isolation, Runtime, Sandbox, SandboxSpec } from '../runtime.ts';
 import { RuntimeError, checkContainer, checkSandboxId, containerId } from '../runtime.ts';
-import { findCgroups, groupUsage, removeGroup } from './cgroups.ts';
+import { findCgroups, groupUsage, removeGroup, removeParents } from './cgroups.ts';
 import { attachTo, execInside } from './exec.ts';
 import { ensureMask, podLayer, programMounts, removeLayers, writePodLayer } from './layers.ts';
 import { fitsOverlay } from './mounts.ts';
 import { createNetwork, hostInterface, removeNetwork } from './network.ts';
 import { toolPath } from './run.ts';
+import { ensureSharedBase, isInUserNamespace } from './shared.ts';
 import type { StartHost } from './start.ts';
 import { startAttempt } from './start.ts';
 import type { Attempt } from './state.ts';
@@ -83,17 +84,17 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
   }
   closeInherited();
   await mkdir(state, { recursive: true, mode: 0o700 });
+  const shared = isInUserNamespace();
   const cgroups = await findCgroups(options.cgroup);
   const host: StartHost = {
     state,
-    mask: await ensureMask(state, [state, ...options.hide]).catch((cause: unknown) => {
+    base: await ensureBase(state, [state, ...options.hide], shared).catch((cause: unknown) => {
       throw new RuntimeError(
         'Unsupported',
         'the process runtime cannot mount here: give the node CAP_SYS_ADMIN, or use --runtime hollow',
         cause,
       );
     }),
-    shown: programMounts(readFileSync('/proc/self/mountinfo', 'utf8')),
     proc: {
       readOnly: ['/proc/sys', '/proc/bus', '/proc/irq', '/proc/fs', '/proc/sysrq-trigger'].filter(existsSync),
       folders: ['/proc/acpi', '/proc/scsi'].filter(existsSync),
@@ -106,12 +107,15 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
     clock,
   };
   const isolation: Isolation = {
-    ids: 'user',
+    ids: shared ? 'shared' : 'user',
     filesystem: true,
     network: true,
     processes: true,
     limits: cgroups.kind !== 'none',
-    missing: cgroups.kind === 'none' ? [`limits are not enforced: ${cgroups.why}`] : [],
+    missing: [
+      ...(shared ? missingWhenShared : []),
+      ...(cgroups.kind === 'none' && !shared ? [`limits are not enforced: ${cgroups.why}`] : []),
+    ],
   };
   const live = new Map<string, Live>();
   const listeners = new Set<(container: Container) => void>();
@@ -194,7 +198,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       ...(spec.network.kind === 'routed'
         ? { address: spec.network.address, hostInterface: hostInterface(spec.uid) }
         : {}),
-      idOffset: there?.idOffset ?? (await freeIds()),
+      idOffset: shared ? 0 : (there?.idOffset ?? (await freeIds())),
     };
     // Before the namespaces: whoever prunes after a crash finds the pod by its folder.
     await writePodLayer(state, spec.uid, spec);
@@ -336,9 +340,23 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       stopping.abort();
       await Promise.all([...live.values()].map((entry) => entry.collector.stop()));
       live.clear();
-      if ((await podIds(state)).length === 0) await removeLayers(state);
+      if ((await podIds(state)).length > 0) return;
+      await removeLayers(state);
+      await removeParents(cgroups);
     },
   };
+}
+
+const missingWhenShared = [
+  "all pods run as the agent's own user on the host: supplementalGroups and fsGroup have no effect",
+  'limits hold for each process and not for a container: memory counts data alone, processor time is not limited',
+  'pods reach each other and the gateway, not other machines; from outside they are reached by kubectl port-forward',
+];
+
+async function ensureBase(state: string, hide: readonly string[], shared: boolean): Promise<StartHost['base']> {
+  if (shared) return { kind: 'shared', parts: await ensureSharedBase(state, hide) };
+  const mask = await ensureMask(state, hide);
+  return { kind: 'root', mask, shown: programMounts(readFileSync('/proc/self/mountinfo', 'utf8')) };
 }
 
 /** Throws for what this runtime cannot run; says what to do about it. */

@@ -68,6 +68,15 @@ setpriv --reuid 0 --regid 0 --clear-groups true || { echo failed >&5; exit 1; }
 exec setpriv --reuid 0 --regid 0 --clear-groups sh -c "$park" park "$@"
 `;
 
+/** The same where the host's root is out of reach anyway: its one id is mapped by now. */
+export const initShared = `
+park=$1
+shift
+echo entered >&5
+read -r step <&6
+exec sh -c "$park" park "$@"
+`;
+
 /**
  * Root of nothing but its own user namespace. Forbids further user namespaces (the largest attack surface that an
  * ordinary user has), waits for its files, reads what to run. Arguments: the command to put before it.

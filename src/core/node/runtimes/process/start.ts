@@ -8,18 +8,22 @@ import { RuntimeError, containerId, defaultUser } from '../runtime.ts';
 import type { Cgroups } from './cgroups.ts';
 import { createGroup } from './cgroups.ts';
 import { podLayer } from './layers.ts';
-import { planMounts, source } from './mounts.ts';
+import { overlayRoot, planMounts, source } from './mounts.ts';
 import { enterArgv } from './network.ts';
 import { run, toolPath } from './run.ts';
-import { assemble, init, outer, park, programFile, shim } from './shim.ts';
+import type { SharedBase } from './shared.ts';
+import { sharedRoot } from './shared.ts';
+import { assemble, init, initShared, outer, park, programFile, shim } from './shim.ts';
 import type { Attempt } from './state.ts';
 import { parseStat, podFolder, writeJson } from './state.ts';
 
 /** What starting needs to know of the node. */
 export interface StartHost {
   readonly state: string;
-  readonly mask: string;
-  readonly shown: readonly string[];
+  /** What lies below a container's own files: as root layers over the host's root, else parts of it. */
+  readonly base:
+    | { readonly kind: 'root'; readonly mask: string; readonly shown: readonly string[] }
+    | { readonly kind: 'shared'; readonly parts: SharedBase };
   readonly proc: {
     readonly readOnly: readonly string[];
     readonly folders: readonly string[];
@@ -47,10 +51,13 @@ export async function startAttempt(
 ): Promise<ChildProcess> {
   const user = spec.user ?? defaultUser;
   const group = spec.group ?? user;
-  const maps = {
-    uids: idMap(sandbox.idOffset, [user]),
-    gids: idMap(sandbox.idOffset, [group, ...(spec.supplementalGroups ?? [])]),
-  };
+  const shared = host.base.kind === 'shared';
+  const maps = shared
+    ? { uids: `${user} 0 1`, gids: `${group} 0 1` }
+    : {
+        uids: idMap(sandbox.idOffset, [user]),
+        gids: idMap(sandbox.idOffset, [group, ...(spec.supplementalGroups ?? [])]),
+      };
   const hasPath = spec.env.some(({ name }) => name === 'PATH');
   const attempt: Attempt = {
     sandbox: spec.sandbox,
@@ -59,7 +66,10 @@ export async function startAttempt(
     image: spec.image,
     workingDir: spec.workingDir ?? '/',
     env: hasPath ? spec.env : [{ name: 'PATH', value: defaultPath }, ...spec.env],
-    drop: dropArgv(host.setpriv, user, group, spec.supplementalGroups ?? []),
+    drop: shared
+      ? [...limitArgv(spec), ...dropArgv(host.setpriv, user, group, ['--keep-groups'])]
+      : dropArgv(host.setpriv, user, group, otherGroups(spec.supplementalGroups ?? [])),
+    ...(shared ? { user } : {}),
     createdAt: host.clock.now(),
   };
   await prepareFolder(host, sandbox, spec, attempt, folder, hostId(sandbox.idOffset, user));
@@ -67,7 +77,7 @@ export async function startAttempt(
   const stdin = spec.stdin === true ? `${folder}/stdin` : '/dev/null';
   if (spec.stdin === true) await run(['mkfifo', '-m', '600', stdin]);
   const enter = [...enterArgv(`${podFolder(host.state, spec.sandbox)}/ns`, sandbox.spec.network), 'unshare', '--pid'];
-  const shimArgs = [folder, maps.uids, maps.gids, init, park, assemble, stdin, ...attempt.drop];
+  const shimArgs = [folder, maps.uids, maps.gids, shared ? initShared : init, park, assemble, stdin, ...attempt.drop];
   const argv = ['-c', outer, 'outer', folder, ...enter, 'sh', '-c', shim, 'shim', ...shimArgs];
   const child = spawn('/bin/sh', argv, {
     env: { PATH: toolPath, LC_ALL: 'C' },
@@ -98,13 +108,17 @@ async function prepareFolder(
     const target = `${folder}/upper${source(index)}`;
     await (mount.isFile ? writeFile(target, '') : mkdir(target));
   }
+  const podFiles = podLayer(host.state, sandbox.id);
+  const { base } = host;
   const plan = planMounts({
     folder,
-    layers: [podLayer(host.state, sandbox.id), host.mask],
-    shown: host.shown,
+    base:
+      base.kind === 'root'
+        ? overlayRoot(folder, [podFiles, base.mask], base.shown)
+        : await sharedRoot(base.parts, folder, podFiles, mounts),
     proc: host.proc,
     mounts,
-    ttyGroup: sandbox.idOffset + 5,
+    ...(base.kind === 'root' ? { ttyGroup: sandbox.idOffset + 5 } : {}),
   });
   const secret = { mode: 0o600 };
   await writeFile(`${folder}/fstab`, plan.outside, secret);
@@ -119,7 +133,7 @@ async function prepareFolder(
   await writeFile(`${folder}/cgroups`, groups.map((path) => `${path}\n`).join(''), secret);
   for (const stream of ['stdout', 'stderr']) {
     await writeFile(`${folder}/${stream}`, '', secret);
-    await chown(`${folder}/${stream}`, owner, owner); // so that /dev/stdout can be opened by name inside
+    if (base.kind === 'root') await chown(`${folder}/${stream}`, owner, owner); // so that /dev/stdout can be opened by name inside
   }
 }
 
@@ -190,9 +204,22 @@ function hostId(offset: number, id: number): number {
 }
 
 /** The command that leaves nothing but an ordinary user. */
-function dropArgv(setpriv: string, user: number, group: number, groups: readonly number[]): string[] {
+function dropArgv(setpriv: string, user: number, group: number, others: readonly string[]): string[] {
   const ids = ['--reuid', String(user), '--regid', String(group)];
-  const others = groups.length === 0 ? ['--clear-groups'] : ['--groups', groups.join(',')];
   const capabilities = ['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all'];
   return [setpriv, ...ids, ...others, ...capabilities, '--no-new-privs', '--pdeathsig', 'KILL', '--'];
+}
+
+function otherGroups(groups: readonly number[]): string[] {
+  return groups.length === 0 ? ['--clear-groups'] : ['--groups', groups.join(',')];
+}
+
+/** Limits without cgroups: of each process, not of all together; a limit of processor time there is not. */
+function limitArgv({ limits }: ContainerSpec): string[] {
+  const { memoryBytes, pids } = limits;
+  const asked = [
+    ...(memoryBytes === undefined ? [] : [`--data=${memoryBytes}`]),
+    ...(pids === undefined ? [] : [`--nproc=${pids}`]),
+  ];
+  return asked.length === 0 ? [] : ['prlimit', ...asked, '--'];
 }

@@ -22,6 +22,8 @@ export interface Attempt {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   /** The command that gives up privileges inside, for exec to do the same. */
   readonly drop: readonly string[];
+  /** The one id it has, where ids are the agent's own (shared.ts). */
+  readonly user?: number;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { cgroupParents, limitWrites } from '../../../../../src/core/node/runtimes/process/cgroups.ts';
 import { programMounts } from '../../../../../src/core/node/runtimes/process/layers.ts';
-import { fitsOverlay, planMounts } from '../../../../../src/core/node/runtimes/process/mounts.ts';
+import { fitsOverlay, overlayRoot, planMounts } from '../../../../../src/core/node/runtimes/process/mounts.ts';
 import { hostInterface } from '../../../../../src/core/node/runtimes/process/network.ts';
 import { programFile } from '../../../../../src/core/node/runtimes/process/shim.ts';
 import { parseStat } from '../../../../../src/core/node/runtimes/process/state.ts';
@@ -9,8 +9,7 @@ import { parseStat } from '../../../../../src/core/node/runtimes/process/state.t
 const mount = { hostPath: '/state/vol', path: '/data', readOnly: false, isFile: false };
 const request = {
   folder: '/state/c',
-  layers: ['/l/pod', '/l/mask'],
-  shown: [],
+  base: [],
   proc: { readOnly: [], folders: [], files: [] },
   mounts: [mount],
   ttyGroup: 5,
@@ -18,7 +17,7 @@ const request = {
 
 describe('mounts', () => {
   test("the host's root is the lowest layer, the mask above it", () => {
-    expect(planMounts(request).outside.split('\n')[0]).toContain('lowerdir=/l/pod:/l/mask:/,');
+    expect(overlayRoot('/state/c', ['/l/pod', '/l/mask'], [])[0]).toContain('lowerdir=/l/pod:/l/mask:/,');
   });
 
   test('a path cannot add a field or a line', () => {
