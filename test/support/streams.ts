@@ -10,7 +10,6 @@ import { systemClock } from '../../src/std/clock.ts';
 import { silentLogger } from '../../src/std/log.ts';
 import type { Running } from '../../src/std/stop.ts';
 import { startTestGateway, type TestGateway } from './gateway.ts';
-import { memoryStore } from './memory-store.ts';
 
 /** What a test sees of the sessions and logs that are open on the node. */
 export interface Opened {
@@ -97,22 +96,21 @@ export interface StreamsLab {
 
 /** Starts a gateway that knows `webPod` and connects its node; container `main` runs, `side` has never started. */
 export async function startStreamsLab(lines: readonly string[]): Promise<StreamsLab> {
-  const pods = memoryStore();
   const clock = systemClock;
-  const streams = createStreams({ store: pods, clock, log: silentLogger });
-  const at = await startTestGateway({ deps: { streams }, deadlines: { stopMs: 200 } });
-  for (const pod of [
-    webPod,
-    { ...webPod, metadata: { ...webPod.metadata, name: 'far' }, spec: { ...webPod.spec, nodeName: 'node-2' } },
-  ]) {
-    await pods.write(
-      { kind: 'create', key: { resource: 'pods', namespace: 'shop', name: pod.metadata.name }, object: pod },
-      () => [],
-    );
-    await at.store.write(
-      { kind: 'create', key: { resource: 'pods', namespace: 'shop', name: pod.metadata.name }, object: pod },
-      () => [],
-    );
+  let at: TestGateway | undefined;
+  const streams = createStreams({
+    store: { get: async (key, fresh) => at?.store.get(key, fresh) },
+    clock,
+    log: silentLogger,
+  });
+  at = await startTestGateway({ deps: { streams }, deadlines: { stopMs: 200 } });
+  const { store, gateway, pki } = at;
+  for (const [name, nodeName] of [
+    ['web', 'node-1'],
+    ['far', 'node-2'],
+  ] as const) {
+    const object = { ...webPod, metadata: { ...webPod.metadata, name }, spec: { ...webPod.spec, nodeName } };
+    await store.write({ kind: 'create', key: { resource: 'pods', namespace: 'shop', name }, object }, () => []);
   }
   const opened: Opened = { sessions: 0, logs: 0, size: '' };
   const main: Container = {
@@ -141,8 +139,8 @@ export async function startStreamsLab(lines: readonly string[]): Promise<Streams
       connected = resolve;
     });
     const tunnel = startTunnel({
-      server: at.gateway.url,
-      ca: at.pki.ca.cert,
+      server: gateway.url,
+      ca: pki.ca.cert,
       identity: () => identity,
       agent,
       runtime: childRuntime(opened, lines),
@@ -154,14 +152,15 @@ export async function startStreamsLab(lines: readonly string[]): Promise<Streams
     return tunnel;
   };
   const tunnel = await dial();
+  const started = at;
   return {
-    at,
+    at: started,
     opened,
     tunnel,
     dial,
     stop: async () => {
       await tunnel.stop();
-      await at.stop();
+      await started.stop();
     },
   };
 }

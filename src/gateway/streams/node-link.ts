@@ -36,8 +36,7 @@ export function createNodeLink(session: ClientHttp2Session, clock: Clock): NodeL
         for (const stream of streams) stream.close();
       };
       try {
-        const stderr =
-          start.stderr && !start.tty ? (await ask({ ':method': 'GET', ':path': `${path}/stderr` })).stream : undefined;
+        const stderr = start.stderr ? (await ask({ ':method': 'GET', ':path': `${path}/stderr` })).stream : undefined;
         if (stderr !== undefined) streams.push(stderr);
         const stdin = start.stdin ? session.request({ ':method': 'PUT', ':path': `${path}/stdin` }) : undefined;
         stdin?.on('error', () => {}); // the program may end before its input does: `exit` says all there is to say

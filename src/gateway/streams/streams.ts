@@ -2,6 +2,7 @@
 import type { KubeObject } from '../../api/meta.ts';
 import type { Pod } from '../../api/types/core.ts';
 import { StatusError, badRequest, forbidden, notFound, unavailable } from '../../api/status.ts';
+import type { SessionKind } from '../../core/node/streams/wire.ts';
 import type { Store } from '../../core/store/store.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
@@ -14,7 +15,9 @@ import { parseLogOptions } from './log-options.ts';
 import type { NodeLink } from './node-link.ts';
 import { podTarget } from './pod-target.ts';
 import type { PodTarget } from './pod-target.ts';
+import { parseSessionOptions } from './session-options.ts';
 import { createTunnels } from './tunnels.ts';
+import { needsWebSocket, upgradeSession } from './upgrade-session.ts';
 
 export interface StreamsDeps {
   readonly store: Pick<Store, 'get'>;
@@ -41,7 +44,7 @@ export function createStreams(deps: StreamsDeps): StreamHandler {
 
   return {
     answer: async (request: Admitted, info: ResourceRequest): Promise<Answer> => {
-      if (info.subresource !== 'log') throw needsWebSocket(info);
+      if (info.subresource !== 'log') throw notOverHttp(info);
       if (info.method !== 'GET') {
         throw new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
       }
@@ -55,7 +58,13 @@ export function createStreams(deps: StreamsDeps): StreamHandler {
         const end = { signal: request.inbound.signal, until: tunnelExpiry(request, info.pathName) };
         return tunnels.accept(info.pathName, connection, end);
       }
-      throw needsWebSocket(info);
+      if (info.subresource !== 'exec' && info.subresource !== 'attach') throw notServed(info);
+      const kind: SessionKind = info.subresource;
+      const options = parseSessionOptions(kind, info.query);
+      const target = await locate(info);
+      const session = { kind, target, options, link: linkTo(target.node) };
+      const { clock, log } = deps;
+      await upgradeSession(connection, session, { signal: request.inbound.signal, clock, log });
     },
   };
 }
@@ -72,6 +81,11 @@ function tunnelExpiry({ user, inbound: { peer } }: Admitted, node: string): numb
   return peer.certificate.notAfter;
 }
 
-function needsWebSocket({ subresource }: ResourceRequest): StatusError {
-  return badRequest(`${subresource} is not served this way`);
+function notOverHttp(info: ResourceRequest): StatusError {
+  const streams = info.subresource === 'exec' || info.subresource === 'attach' || info.subresource === 'tunnel';
+  return streams ? needsWebSocket(info.subresource) : notServed(info);
+}
+
+function notServed({ resource, subresource }: ResourceRequest): StatusError {
+  return badRequest(`${resource}/${subresource} is not served by this gateway`);
 }

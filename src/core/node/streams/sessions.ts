@@ -1,9 +1,13 @@
 /** Sessions of exec and attach on a node. A session lives as long as the stream that started it, and no longer. */
 import { randomUUID } from 'node:crypto';
 import type { ServerHttp2Stream } from 'node:http2';
+import { PassThrough } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StatusError, badRequest } from '../../../api/status.ts';
 import { deadline } from '../../../std/clock.ts';
+import { deferred } from '../../../std/deferred.ts';
+import type { Deferred } from '../../../std/deferred.ts';
 import type { Container, ExecSession } from '../runtimes/runtime.ts';
 import { runningAttempt } from './containers.ts';
 import { pump } from './pump.ts';
@@ -20,8 +24,12 @@ export interface Sessions {
 
 interface Live {
   readonly session: ExecSession;
+  /** Held from the first moment: Node throws away what a child wrote and nobody read when it exits. Undefined when not asked for. */
+  readonly stderr: Readable | undefined;
   /** Streams that nobody has claimed yet. */
   readonly unclaimed: Set<'stdin' | 'stderr'>;
+  /** Settles when all of standard error has been sent. */
+  readonly stderrSent: Deferred<void>;
 }
 
 // A command line is far smaller; what comes here has passed the gateway's limit on headers.
@@ -37,11 +45,11 @@ export function createSessions({ agent, runtime }: StreamDeps): Sessions {
     if (found === undefined) throw new StatusError('NotFound', 'this session has ended');
     return found;
   };
-  const claim = (id: string, name: 'stdin' | 'stderr'): ExecSession => {
-    const { session, unclaimed } = find(id);
-    if (!unclaimed.delete(name))
+  const claim = (id: string, name: 'stdin' | 'stderr'): Live => {
+    const found = find(id);
+    if (!found.unclaimed.delete(name))
       throw new StatusError('Conflict', `this session's ${name} is taken or was not asked for`);
-    return session;
+    return found;
   };
   const open = (kind: SessionKind, { id }: Container, { command, stdin, tty }: SessionStart): Promise<ExecSession> =>
     kind === 'exec' ? runtime.exec(id, { command, stdin, tty }) : runtime.attach(id, { stdin, tty });
@@ -62,10 +70,12 @@ export function createSessions({ agent, runtime }: StreamDeps): Sessions {
         return;
       }
       const unclaimed = new Set<'stdin' | 'stderr'>();
+      const stderrSent = deferred<void>();
       if (session.stdin !== undefined) unclaimed.add('stdin');
-      if (start.stderr && !start.tty) unclaimed.add('stderr');
-      else session.stderr.resume(); // or the program would wait for somebody to read it
-      live.set(id, { session, unclaimed });
+      const stderr = start.stderr ? session.stderr.pipe(new PassThrough()) : undefined;
+      if (stderr === undefined) session.stderr.resume(); // or the program would wait for somebody to read it
+      else unclaimed.add('stderr');
+      live.set(id, { session, stderr, unclaimed, stderrSent });
 
       let code = 0;
       stream.once('wantTrailers', () => stream.sendTrailers({ [exitTrailer]: String(code) }));
@@ -73,16 +83,18 @@ export function createSessions({ agent, runtime }: StreamDeps): Sessions {
       if (start.stdout) await pump(session.stdout, stream, gone);
       else session.stdout.resume();
       code = await session.exit;
+      if (stderr !== undefined) await Promise.race([stderrSent.promise, aborted(gone)]);
       stream.end();
     },
     stderr: async (id, stream) => {
-      const { stderr } = claim(id, 'stderr');
+      const { stderr, stderrSent } = claim(id, 'stderr');
+      if (stderr === undefined) throw badRequest('this session has no standard error');
       stream.respond({ ':status': 200 });
-      await pump(stderr, stream, whenClosed(stream));
+      await pump(stderr, stream, whenClosed(stream)).finally(() => stderrSent.resolve());
       stream.end();
     },
     stdin: async (id, stream) => {
-      const { stdin } = claim(id, 'stdin');
+      const { stdin } = claim(id, 'stdin').session;
       if (stdin === undefined) throw badRequest('this session has no standard input');
       // The program need not read to its end: what is then left over concerns nobody.
       await pipeline(stream, stdin, { end: true }).catch(() => {});
@@ -101,6 +113,13 @@ function whenClosed(stream: ServerHttp2Stream): AbortSignal {
   if (stream.destroyed) gone.abort();
   stream.once('close', () => gone.abort());
   return gone.signal;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 async function readJson(stream: ServerHttp2Stream): Promise<unknown> {
