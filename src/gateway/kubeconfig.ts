@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { writeSecret, type KeyPair } from './pki.ts';
+import type { KeyPair } from './pki.ts';
 
 /** A kubeconfig of one cluster, one user and one context, as YAML, everything embedded. */
 export function kubeconfig(options: {
@@ -33,9 +33,4 @@ export function kubeconfig(options: {
     },
     { lineWidth: 0 },
   );
-}
-
-/** Writes a kubeconfig that only its owner reads. */
-export function writeKubeconfig(file: string, options: Parameters<typeof kubeconfig>[0]): void {
-  writeSecret(file, kubeconfig(options));
 }

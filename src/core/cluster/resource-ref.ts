@@ -8,8 +8,6 @@ import type {
   Event,
   Namespace,
   Node,
-  PersistentVolume,
-  PersistentVolumeClaim,
   Pod,
   Secret,
   Service,
@@ -17,7 +15,6 @@ import type {
 } from '../../api/types/core.ts';
 import type { EndpointSlice } from '../../api/types/discovery.ts';
 import type { ObjectMeta } from '../../api/types/meta.ts';
-import type { NetworkPolicy } from '../../api/types/networking.ts';
 import type { ClusterRole } from '../../api/types/rbac.ts';
 import type { PriorityClass } from '../../api/types/scheduling.ts';
 
@@ -59,28 +56,9 @@ export const secrets = resourceRef<Secret>('', 'v1', 'secrets', 'Secret');
 export const configMaps = resourceRef<ConfigMap>('', 'v1', 'configmaps', 'ConfigMap');
 export const serviceAccounts = resourceRef<ServiceAccount>('', 'v1', 'serviceaccounts', 'ServiceAccount');
 export const events = resourceRef<Event>('', 'v1', 'events', 'Event');
-export const persistentVolumes = resourceRef<PersistentVolume>(
-  '',
-  'v1',
-  'persistentvolumes',
-  'PersistentVolume',
-  'cluster',
-);
-export const persistentVolumeClaims = resourceRef<PersistentVolumeClaim>(
-  '',
-  'v1',
-  'persistentvolumeclaims',
-  'PersistentVolumeClaim',
-);
 export const replicaSets = resourceRef<ReplicaSet>('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const deployments = resourceRef<Deployment>('apps', 'v1', 'deployments', 'Deployment');
 export const endpointSlices = resourceRef<EndpointSlice>('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
-export const networkPolicies = resourceRef<NetworkPolicy>(
-  'networking.k8s.io',
-  'v1',
-  'networkpolicies',
-  'NetworkPolicy',
-);
 export const leases = resourceRef<Lease>('coordination.k8s.io', 'v1', 'leases', 'Lease');
 export const clusterRoles = resourceRef<ClusterRole>(
   'rbac.authorization.k8s.io',
