@@ -185,7 +185,8 @@ function dataplaneOption(): Option {
 }
 
 function begin(options: Common, part: string): { readonly home: Home; readonly log: Logger } {
-  process.umask(0o077);
+  // What a node makes is seen by its pods, whose users are strangers to us; the home around it is closed to everyone else.
+  process.umask(part === 'node' ? 0o022 : 0o077);
   const home = openHome(homeFolder(options.home, process.env));
   const write = (line: string): void => void process.stderr.write(line);
   return { home, log: createLogger({ level: options.logLevel, now: () => clock.now(), write, fields: { part } }) };

@@ -65,6 +65,7 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
   const folder = join(deps.folder, uid);
   const ended = new AbortController();
   const memory = new Map<string, ContainerMemory>();
+  const noted = new Map<string, string>(); // by container: the last attempt whose end has been counted
   let pod = first;
   let gone = false;
   let trouble: PodView['trouble'];
@@ -115,9 +116,8 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
     for (const [name, list] of found) {
       const last = list.at(-1);
       if (last === undefined || last.state.kind === 'running') continue;
-      const before = attempts.get(name)?.at(-1);
-      const known = before?.id === last.id && before.state.kind !== 'running';
-      if (known) continue;
+      if (noted.get(name) === last.id) continue;
+      noted.set(name, last.id);
       probes.stop(name);
       const remembered = memory.get(name) ?? {};
       const ran = last.state.finishedAt - last.state.startedAt;
