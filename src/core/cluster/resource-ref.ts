@@ -15,6 +15,7 @@ import type {
 } from '../../api/types/core.ts';
 import type { EndpointSlice } from '../../api/types/discovery.ts';
 import type { ObjectMeta } from '../../api/types/meta.ts';
+import type { NetworkPolicy } from '../../api/types/networking.ts';
 import type { ClusterRole } from '../../api/types/rbac.ts';
 import type { PriorityClass } from '../../api/types/scheduling.ts';
 
@@ -59,6 +60,12 @@ export const events = resourceRef<Event>('', 'v1', 'events', 'Event');
 export const replicaSets = resourceRef<ReplicaSet>('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const deployments = resourceRef<Deployment>('apps', 'v1', 'deployments', 'Deployment');
 export const endpointSlices = resourceRef<EndpointSlice>('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
+export const networkPolicies = resourceRef<NetworkPolicy>(
+  'networking.k8s.io',
+  'v1',
+  'networkpolicies',
+  'NetworkPolicy',
+);
 export const leases = resourceRef<Lease>('coordination.k8s.io', 'v1', 'leases', 'Lease');
 export const clusterRoles = resourceRef<ClusterRole>(
   'rbac.authorization.k8s.io',
