@@ -2,8 +2,7 @@
  * Runs one benchmark: `npm run bench -- NAME [--json]`. With --json each figure is a line
  * `{bench, metric, value, unit, ratioTo?, ratio?}`; without, it is for people.
  */
-import { existsSync } from 'node:fs';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** One measured number. `ratio` compares with what `ratioTo` names, measured in the same run. */
@@ -15,8 +14,12 @@ export interface Figure {
   readonly ratio?: number;
 }
 
-/** What a bench file exports as `bench`: reports figures as it goes, and remarks (settings, versions) for the reader. */
-export type Bench = (report: (figure: Figure) => void, note: (text: string) => void) => Promise<void>;
+/** What a bench file exports as `bench`: reports figures as it goes, and remarks (settings, versions) for the reader. `flags` are its own. */
+export type Bench = (
+  report: (figure: Figure) => void,
+  note: (text: string) => void,
+  flags: readonly string[],
+) => Promise<void>;
 
 const [name = '', ...flags] = process.argv.slice(2);
 const json = flags.includes('--json');
@@ -32,7 +35,7 @@ if (!known.includes(name)) {
   const file =
     ['js', 'ts'].map((extension) => join(here, `${name}.${extension}`)).find((path) => existsSync(path)) ?? '';
   const { bench } = (await import(file)) as { readonly bench: Bench };
-  await bench(report, (text) => console.error(text));
+  await bench(report, (text) => console.error(text), flags);
 }
 
 function report(figure: Figure): void {
