@@ -15,76 +15,106 @@ export interface ChildOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Takes a line for the person: what the child said on standard error. */
+  readonly write: (line: string) => void;
   /** Called with each line `ready …` that the child prints to its standard output. */
   readonly onReady?: (line: string) => void;
-  /** Called with the pid of each process that is started. */
-  readonly onStart?: (pid: number) => void;
-  /** Exit code 2 means that a person has to mend something: the child is not started again, and this is called. */
+  /** Called with the pid of each process that is started, and with undefined when it has ended. */
+  readonly onPid?: (pid: number | undefined) => void;
+  /**
+   * Exit code 2 before the child was ever ready means that a person has to mend something: it is not started again, and
+   * this is called with its last line. Later, what is wrong may pass: the child is started again.
+   */
   readonly onMisuse?: (line: string) => void;
 }
 
-// How long a child gets to stop by itself; agents stop their pods' workers in that time, never the pods.
-const stopDeadlineMs = 15_000;
+export interface Child extends Running {
+  /** The last line on standard error, or ''. */
+  said(): string;
+}
+
+// How long a child gets to stop by itself: more than an agent gives its pods.
+const stopDeadlineMs = 8_000;
 const backoffMs = { first: 250, most: 10_000, forgiveAfter: 30_000 };
 
 /** Starts the child now; `onReady` tells when it serves. */
-export function superviseChild(options: ChildOptions): Running {
-  const { name, args, env, clock, log } = options;
+export function superviseChild(options: ChildOptions): Child {
+  const { name, clock, log } = options;
+  const stopping = new AbortController();
   let child: ChildProcess | undefined;
-  let stopping = false;
-  let wait = backoffMs.first;
-  let cancel = (): void => {};
+  let said = '';
+  let wasReady = false;
 
-  const start = (): void => {
-    const began = clock.monotonic();
-    const started = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
-    let said = '';
+  /** One life of the child; resolves when it has ended and all that it said was read. */
+  const live = (): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }> => {
+    // A session of its own: Ctrl-C reaches `up` alone, which then stops its children in their order.
+    const started = spawn(process.execPath, options.args, {
+      env: options.env,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
     child = started;
-    if (started.pid !== undefined) options.onStart?.(started.pid);
+    let held: string | undefined;
+    const release = (): void => {
+      if (held !== undefined) options.write(`${name}: ${held}`);
+      held = undefined;
+    };
+    if (started.pid !== undefined) options.onPid?.(started.pid);
     started.stdin.on('error', () => {}); // it ended first
     eachLine(started.stdout, (line) => {
-      if (line.startsWith('ready')) options.onReady?.(line);
+      if (!line.startsWith('ready')) return;
+      wasReady = true;
+      options.onReady?.(line);
     });
     eachLine(started.stderr, (line) => {
-      said = line;
-      process.stderr.write(`${line}\n`);
+      release();
+      said = line.replace(/^gatehouse: /, '');
+      if (line.startsWith('{')) options.write(line);
+      else held = said; // if it ends with code 2, this is told once, by `onMisuse`
     });
-    started.on('error', (error) => log.error('could not start', { child: name, error }));
-    started.on('close', (code, signal) => {
-      child = undefined;
-      if (stopping) return;
-      if (code === 2) {
+    return new Promise((resolve) => {
+      started.on('error', (error) => {
+        log.error('could not start', { child: name, error });
+        if (started.pid === undefined) resolve({ code: null, signal: null });
+      });
+      started.on('close', (code, signal) => {
+        child = undefined;
+        options.onPid?.(undefined);
+        if (code !== 2 || wasReady) release();
+        resolve({ code, signal });
+      });
+    });
+  };
+
+  const ended = (async () => {
+    let wait = backoffMs.first;
+    while (!stopping.signal.aborted) {
+      const began = clock.monotonic();
+      const { code, signal } = await live();
+      if (stopping.signal.aborted) return;
+      if (code === 2 && !wasReady) {
         options.onMisuse?.(said);
         return;
       }
       if (clock.monotonic() - began > backoffMs.forgiveAfter) wait = backoffMs.first;
       log.warn('ended, starting it again', { child: name, code, signal, inMs: wait });
-      cancel = clock.after(wait, start);
+      await clock.sleep(wait, stopping.signal).catch(() => {}); // told to stop
       wait = Math.min(wait * 2, backoffMs.most);
-    });
-  };
-  start();
+    }
+  })();
 
   return {
-    stop: () =>
-      new Promise((resolve) => {
-        stopping = true;
-        cancel();
-        const running = child;
-        if (running === undefined) {
-          resolve();
-          return;
-        }
-        const force = clock.after(stopDeadlineMs, () => {
-          log.warn('did not stop in time, killing it', { child: name });
-          running.kill('SIGKILL');
-        });
-        running.on('close', () => {
-          force();
-          resolve();
-        });
-        running.kill('SIGTERM');
-      }),
+    said: () => said,
+    stop: async () => {
+      stopping.abort();
+      const force = clock.after(stopDeadlineMs, () => {
+        log.warn('did not stop in time, killing it', { child: name });
+        child?.kill('SIGKILL');
+      });
+      child?.kill('SIGTERM');
+      await ended;
+      force();
+    },
   };
 }
 

@@ -2,7 +2,7 @@
  * `gatehouse up`: all of Gatehouse on one machine. This process starts the database and keeps the others running: one
  * gateway, one process with scheduler and controllers, and the node agents. It holds no state but pid files.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../core/store/embedded.ts';
@@ -30,72 +30,99 @@ export interface UpOptions {
   readonly log: Logger;
   /** Tells the person what is going on. */
   readonly progress: (text: string) => void;
+  /** Takes a line for the person. */
+  readonly write: (line: string) => void;
+  /** Longest wait for a part to serve, ms; 2 minutes if left out. */
+  readonly readyMs?: number;
   /** The program to run children with: `dist/src/cli/main.js`. */
   readonly program: string;
   /** Ends the start early. */
   readonly signal: AbortSignal;
 }
 
-const readyMs = 120_000;
+/** How long the children of a killed `up` get to end, ms. Chosen: more than they need to let go of pods and leases. */
+const orphanMs = 10_000;
+/** Longest wait for a part to serve, ms: a first start on a slow, busy machine. Chosen, not measured. */
+const patienceMs = 120_000;
 
 /** Everything runs and serves when it resolves. Throws UsageError for what a person has to mend. */
 export async function startUp(options: UpOptions): Promise<Running & { readonly url: string }> {
-  const { home, clock, log, progress, port } = options;
+  const { home, log, progress, port } = options;
   const parts: Running[] = [];
   const stop = async (): Promise<void> => {
     for (const error of await stopAll(parts.splice(0))) log.warn('a part did not stop cleanly', { error });
   };
   try {
     parts.push(takePidFile(home));
+    await endOrphans(options);
     await portIsFree(port);
     const databaseUrl = options.databaseUrl ?? (await startDatabase(options, parts));
-    const misused = deferred<never>();
-    misused.promise.catch(() => {}); // looked at below, while something is being awaited
-    const start = (name: string, args: readonly string[]): Promise<string> => {
-      const ready = deferred<string>();
-      parts.push(
-        superviseChild({
-          name,
-          args: [
-            ...nodeFlags(name),
-            options.program,
-            ...args,
-            '--home',
-            home.folder,
-            '--log-level',
-            options.logLevel,
-            '--follow-parent',
-          ],
-          env: { ...process.env, GATEHOUSE_DATABASE_URL: name === 'gateway' ? databaseUrl : '' },
-          clock,
-          log,
-          onReady: (line) => ready.resolve(line),
-          onMisuse: (line) => misused.reject(new UsageError(line.replace(/^gatehouse: /, ''))),
-          onStart: (pid) => {
-            writeFileSync(join(home.run, `${name}.pid`), `${pid}\n`);
-          },
-        }),
-      );
-      return within(Promise.race([ready.promise, misused.promise]), name, options.signal);
-    };
     progress('gateway');
-    const [, url = ''] = (await start('gateway', ['gateway', '--port', String(port)])).split(' ');
+    const gateway = startPart(options, 'gateway', ['gateway', '--port', String(port)], databaseUrl);
+    parts.push(gateway.child);
+    const [, url = ''] = (await gateway.ready).split(' ');
     progress('controllers and nodes');
-    await Promise.all([
-      start('controllers', ['controllers', '--cluster-cidr', options.clusterCidr]),
-      ...Array.from({ length: options.nodes }, (_, index) => {
-        const name = `node-${index + 1}`;
-        mkdirSync(join(home.nodes, name), { recursive: true, mode: 0o700 });
-        const kind = ['--runtime', options.runtime, '--dataplane', options.dataplane];
-        const network = ['--cluster-cidr', options.clusterCidr, ...(index === 0 ? [] : ['--shares-host'])];
-        return start(name, ['node', '--name', name, ...kind, ...network, '--stop-pods']);
-      }),
-    ]);
+    const clients = [
+      startPart(options, 'controllers', ['controllers', '--cluster-cidr', options.clusterCidr]),
+      ...Array.from({ length: options.nodes }, (_, index) => startNodePart(options, index)),
+    ];
+    parts.push({ stop: async () => void (await Promise.all(clients.map(({ child }) => child.stop()))) });
+    await Promise.all(clients.map(({ ready }) => ready));
     return { url, stop };
   } catch (error) {
     await stop();
     throw error instanceof DatabaseUnusable ? new UsageError(error.message, error) : error;
   }
+}
+
+function startNodePart(options: UpOptions, index: number): Part {
+  const name = `node-${index + 1}`;
+  mkdirSync(join(options.home.nodes, name), { recursive: true, mode: 0o700 });
+  const kind = ['--runtime', options.runtime, '--dataplane', options.dataplane];
+  const network = ['--cluster-cidr', options.clusterCidr, ...(index === 0 ? [] : ['--shares-host'])];
+  return startPart(options, name, ['node', '--name', name, ...kind, ...network, '--stop-pods']);
+}
+
+interface Part {
+  readonly child: Running;
+  /** Its first line `ready …`. Throws UsageError when there will be none. */
+  readonly ready: Promise<string>;
+}
+
+/** Starts one of our programs and keeps it running. */
+function startPart(options: UpOptions, name: string, args: readonly string[], databaseUrl = ''): Part {
+  const { home, clock, log, logLevel } = options;
+  const ready = deferred<string>();
+  const pidFile = join(home.run, `${name}.pid`);
+  const child = superviseChild({
+    name,
+    args: [
+      ...nodeFlags(name),
+      options.program,
+      ...args,
+      '--home',
+      home.folder,
+      '--log-level',
+      logLevel,
+      '--follow-parent',
+    ],
+    env: { ...process.env, GATEHOUSE_DATABASE_URL: databaseUrl },
+    clock,
+    log,
+    write: options.write,
+    onReady: (line) => ready.resolve(line),
+    onMisuse: (line) => ready.reject(new UsageError(line)),
+    onPid: (pid) => {
+      if (pid === undefined) rmSync(pidFile, { force: true });
+      else writeFileSync(pidFile, `${pid}\n`);
+    },
+  });
+  const inTime = within(ready.promise, options, () => {
+    const said = child.said() === '' ? 'it said nothing' : `the last it said: ${child.said()}`;
+    return new UsageError(`${name} does not get ready; ${said}. Try again with --log-level debug`);
+  });
+  inTime.catch(() => {}); // looked at when its turn comes
+  return { child, ready: inTime };
 }
 
 async function startDatabase({ home, clock, log, progress }: UpOptions, parts: Running[]): Promise<string> {
@@ -113,13 +140,18 @@ function nodeFlags(name: string): readonly string[] {
 /** One `up` per home: a second one would take the first one's database from under it. */
 function takePidFile(home: Home): Running {
   const file = join(home.run, 'up.pid');
-  const holder = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+  const holder = readPid(file);
   if (holder > 0 && holder !== process.pid && isGatehouse(holder)) {
     throw new UsageError(
       `Gatehouse already runs on ${home.folder} (pid ${holder}): stop it, or give another folder with --home DIR`,
     );
   }
-  writeFileSync(file, `${process.pid}\n`);
+  rmSync(file, { force: true });
+  try {
+    writeFileSync(file, `${process.pid}\n`, { flag: 'wx' });
+  } catch (error) {
+    throw new UsageError(`another Gatehouse starts on ${home.folder} at this moment: stop one of the two`, error);
+  }
   return {
     stop: async () => {
       rmSync(file, { force: true });
@@ -127,11 +159,40 @@ function takePidFile(home: Home): Running {
   };
 }
 
+/**
+ * Waits for the children of an `up` that was killed: they end by themselves, and hold the port and the nodes until then.
+ * Those that do not are killed, which leaves their pods running, for the next agent to take over.
+ */
+async function endOrphans({ home, clock, log }: UpOptions): Promise<void> {
+  const giveUpAt = clock.monotonic() + orphanMs;
+  for (const name of readdirSync(home.run)) {
+    const file = join(home.run, name);
+    if (!name.endsWith('.pid') || name === 'up.pid') continue;
+    const pid = readPid(file);
+    while (isGatehouse(pid, home.folder)) {
+      if (clock.monotonic() > giveUpAt) {
+        log.warn('a process of an earlier start does not end, killing it', { pid });
+        process.kill(pid, 'SIGKILL');
+      }
+      await clock.sleep(50);
+    }
+    rmSync(file, { force: true });
+  }
+}
+
+function readPid(file: string): number {
+  const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+  return Number.isSafeInteger(pid) ? pid : 0;
+}
+
 /** Whether the process is one of ours: a pid is used again after a crash of the machine. */
-function isGatehouse(pid: number): boolean {
+function isGatehouse(pid: number, home?: string): boolean {
+  if (pid <= 0) return false;
   try {
     process.kill(pid, 0);
-    return !existsSync('/proc') || readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('cli/main.');
+    if (!existsSync('/proc')) return true;
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return words.some((word) => word.includes('cli/main.')) && (home === undefined || words.includes(home));
   } catch {
     return false; // no such process, or one of somebody else
   }
@@ -148,22 +209,12 @@ function portIsFree(port: number): Promise<void> {
   });
 }
 
-async function within(promise: Promise<string>, name: string, signal: AbortSignal): Promise<string> {
-  const limit = AbortSignal.any([AbortSignal.timeout(readyMs), signal]);
-  return Promise.race([
-    promise,
-    new Promise<never>((_, reject) => {
-      limit.addEventListener(
-        'abort',
-        () => {
-          reject(
-            signal.aborted
-              ? new UsageError('stopped before it was ready')
-              : new Error(`${name} was not ready within ${readyMs / 1000} s: see its log above`),
-          );
-        },
-        { once: true },
-      );
-    }),
-  ]);
+async function within(promise: Promise<string>, options: UpOptions, late: () => UsageError): Promise<string> {
+  const limit = AbortSignal.any([AbortSignal.timeout(options.readyMs ?? patienceMs), options.signal]);
+  const over = new Promise<never>((_, reject) => {
+    const end = (): void => reject(options.signal.aborted ? new UsageError('stopped before it was ready') : late());
+    if (limit.aborted) end();
+    else limit.addEventListener('abort', end, { once: true });
+  });
+  return Promise.race([promise, over]);
 }

@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { homeFolder, openHome } from '../app/home.ts';
 import type { Home } from '../app/home.ts';
-import { untilTold } from '../app/lifetime.ts';
+import { leave, untilTold } from '../app/lifetime.ts';
 import { UsageError } from '../app/usage-error.ts';
+import { DatabaseUnusable } from '../core/store/outage.ts';
 import { defaultRanges } from '../core/resources/services/ranges.ts';
 import { parseBlock } from '../netpolicy/address.ts';
 import { systemClock } from '../std/clock.ts';
@@ -68,6 +69,7 @@ export function upCommand(): Command {
           logLevel: options.logLevel,
           clock,
           log,
+          write: (line) => process.stderr.write(`${line}\n`),
           progress: (text) => process.stderr.write(`gatehouse: starting ${text} …\n`),
           program: fileURLToPath(new URL('main.js', import.meta.url)),
           signal: early.signal,
@@ -77,6 +79,7 @@ export function upCommand(): Command {
         await told;
         process.stderr.write('gatehouse: stopping …\n');
         await up.stop();
+        leave(clock, log);
       },
     );
 }
@@ -104,8 +107,11 @@ export function gatewayCommand(): Command {
           throw new UsageError('which database? give --database-url URL or set GATEHOUSE_DATABASE_URL');
         const { startGateway } = await import('../app/gateway.ts');
         const { host, port: number, name: names, gatewayId } = options;
-        const gateway = await startGateway({ home, databaseUrl, host, port: number, gatewayId, names, clock, log });
-        await serve(gateway, options, `ready ${gateway.url}`);
+        await serve(
+          { options, log },
+          () => startGateway({ home, databaseUrl, host, port: number, gatewayId, names, clock, log }),
+          (gateway) => `ready ${gateway.url}`,
+        );
       },
     );
 }
@@ -118,7 +124,7 @@ export function controllersCommand(): Command {
     .action(async (options: Common & { clusterCidr: string }) => {
       const { home, log } = begin(options, 'controllers');
       const { startControllers } = await import('../app/controllers.ts');
-      await serve(await startControllers({ home, clusterCIDR: options.clusterCidr, clock, log }), options, 'ready');
+      await serve({ options, log }, () => startControllers({ home, clusterCIDR: options.clusterCidr, clock, log }));
     });
 }
 
@@ -141,19 +147,24 @@ export function nodeCommand(): Command {
         return;
       }
       const { startNode } = await import('../app/node.ts');
-      const node = await startNode({
-        home,
-        name: options.name,
-        runtime: options.runtime,
-        dataplane: options.dataplane,
-        serveHost: !options.sharesHost,
-        clusterNetworks: [options.clusterCidr, defaultRanges.clusterCIDR],
-        clock,
-        log: log.with({ node: options.name }),
-      });
-      const why = await announce(options, 'ready');
-      if (why === 'signal' && options.stopPods) await node.stopPods();
-      await node.stop();
+      await serve(
+        { options, log },
+        () =>
+          startNode({
+            home,
+            name: options.name,
+            runtime: options.runtime,
+            dataplane: options.dataplane,
+            serveHost: !options.sharesHost,
+            clusterNetworks: [options.clusterCidr, defaultRanges.clusterCIDR],
+            clock,
+            log: log.with({ node: options.name }),
+          }),
+        () => 'ready',
+        async (node, why) => {
+          if (why === 'signal' && options.stopPods) await node.stopPods();
+        },
+      );
     });
 }
 
@@ -192,15 +203,30 @@ function begin(options: Common, part: string): { readonly home: Home; readonly l
   return { home, log: createLogger({ level: options.logLevel, now: () => clock.now(), write, fields: { part } }) };
 }
 
-async function serve(running: Running, options: Common, line: string): Promise<void> {
-  await announce(options, line);
-  await running.stop();
+/** Starts a part, says so, and stops it when told to. Told before it has started, it leaves at once: parts bear that. */
+async function serve<T extends Running>(
+  { options, log }: { readonly options: Common; readonly log: Logger },
+  start: () => Promise<T>,
+  line: (running: T) => string = () => 'ready',
+  first: (running: T, why: 'signal' | 'orphaned') => Promise<void> = async () => {},
+): Promise<void> {
+  const told = untilTold(options);
+  const running = await Promise.race([startOrExplain(start), told.then(() => undefined)]);
+  if (running !== undefined) {
+    process.stdout.write(`${line(running)}\n`);
+    await first(running, await told);
+    await running.stop();
+  }
+  leave(clock, log);
 }
 
-function announce({ followParent }: Common, line: string): Promise<'signal' | 'orphaned'> {
-  const told = untilTold({ followParent });
-  process.stdout.write(`${line}\n`);
-  return told;
+async function startOrExplain<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    process.stdin.destroy(); // open, it would keep this process alive
+    throw error instanceof DatabaseUnusable ? new UsageError(error.message, error) : error;
+  }
 }
 
 function port(text: string): number {
