@@ -5,7 +5,10 @@ import { Pool } from 'pg';
 import type { KubeObject } from '../api/meta.ts';
 import { servedTypes, findType } from '../api/schema/kinds.ts';
 import { toTable } from '../api/schema/columns.ts';
+import { openApiV2, openApiV2Protobuf } from '../api/schema/openapi-v2.ts';
 import { openApiDocuments } from '../api/schema/openapi.ts';
+import type { OpenApiDocument } from '../api/schema/openapi.ts';
+import type { OpenApiDocuments } from '../gateway/routes/openapi.ts';
 import { openChain, makePartitions } from '../audit/chain.ts';
 import { auditCompanion } from '../audit/insert.ts';
 import { defaultPolicy } from '../audit/policy.ts';
@@ -170,14 +173,22 @@ async function serve(
 }
 
 /** The OpenAPI documents, made when somebody first asks: they cost a few megabytes that an idle gateway need not hold. */
-function openApi(): {
-  readonly paths: () => readonly string[];
-  readonly document: (path: string) => Buffer | undefined;
-} {
-  let documents: ReadonlyMap<string, Buffer> | undefined;
-  const all = (): ReadonlyMap<string, Buffer> =>
-    (documents ??= new Map(openApiDocuments(servedTypes()).map(({ path, json }) => [path, json])));
-  return { paths: () => [...all().keys()], document: (path) => all().get(path) };
+function openApi(): OpenApiDocuments {
+  let documents: readonly OpenApiDocument[] | undefined;
+  const v2 = new Map<string, Buffer>();
+  const all = (): readonly OpenApiDocument[] => (documents ??= openApiDocuments(servedTypes()));
+  return {
+    paths: () => all().map(({ path }) => path),
+    document: (path) => all().find((one) => one.path === path)?.json,
+    v2: (form) => {
+      const known = v2.get(form);
+      if (known !== undefined) return known;
+      const document = openApiV2(all());
+      const made = form === 'json' ? Buffer.from(JSON.stringify(document)) : openApiV2Protobuf(document);
+      v2.set(form, made);
+      return made;
+    },
+  };
 }
 
 /** The address of this gateway that pods can reach, if it listens on one: the one asked for, or the machine's own for "any". */

@@ -290,11 +290,24 @@ describe('objects', () => {
     { request: 'GET /apis/nobody.io', code: 404 },
     { request: 'GET /nothing', code: 404 },
     { request: 'DELETE /version', code: 405 },
-    { request: 'GET /openapi/v2', code: 406 },
   ])('$request → $code with a Status', async ({ request, code }) => {
     const [method = '', path = ''] = request.split(' ');
     const answer = await ask(path, { ...admin, method: method === 'BREW' ? 'LINK' : method, headers: json });
     expect([answer.code, JSON.parse(answer.body).kind]).toEqual([code, 'Status']);
+  });
+
+  test.for([
+    { accept: '', code: 200, type: 'application/json' },
+    { accept: 'application/json', code: 200, type: 'application/json' },
+    {
+      accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
+      code: 200,
+      type: 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+    },
+    { accept: 'text/html', code: 406, type: 'application/json' },
+  ])('OpenAPI v2 for Accept "$accept" → $code $type', async ({ accept, code, type }) => {
+    const answer = await ask('/openapi/v2', { ...admin, headers: accept === '' ? {} : { accept } });
+    expect([answer.code, answer.headers['content-type']]).toEqual([code, type]);
   });
 
   test('nothing is authorized while the policy may be stale, and health still answers', async () => {

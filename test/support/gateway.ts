@@ -75,7 +75,11 @@ export async function startTestGateway(
         columnDefinitions: [{ name: 'Name', type: 'string', format: 'name', description: '', priority: 0 }],
         rows: objects.map((object) => ({ cells: [object.metadata.name], object: { kind: type.kind } })),
       }),
-      openapi: { paths: () => ['api/v1'], document: (path) => (path === 'api/v1' ? '{"openapi":"3.0.0"}' : undefined) },
+      openapi: {
+        paths: () => ['api/v1'],
+        document: (path) => (path === 'api/v1' ? '{"openapi":"3.0.0"}' : undefined),
+        v2: (form) => (form === 'json' ? '{"swagger":"2.0"}' : Buffer.from([0x0a, 3, 0x32, 0x2e, 0x30])),
+      },
       audit: undefined,
       streams: undefined,
       upgrades: new Map(),

@@ -130,8 +130,10 @@ export function reconcileDeployment({ informers, client, recorder, writes, setWr
       if (ready === undefined) return undefined;
       if (deployment.metadata.annotations?.[annotations.revision] !== wanted) {
         const { uid } = deployment.metadata;
+        // By way of /status: the revision is the controller's bookkeeping, not a new generation of the Deployment.
         const body = { metadata: { uid, annotations: { [annotations.revision]: wanted } } };
-        deployment = await client.patch(deploymentsRef, deployment.metadata, { kind: 'merge', body }, signal);
+        const patch = { kind: 'merge', body, subresource: 'status' } as const;
+        deployment = await client.patch(deploymentsRef, deployment.metadata, patch, signal);
         writes.note(key, deployment);
       }
       return ready;

@@ -86,6 +86,9 @@ function hasStatus(type: ResourceType): boolean {
   return findSubresource(type, 'status') !== undefined;
 }
 
+/** Kinds whose status write may also change annotations, so that a Deployment's revision is set without a new generation. */
+const annotationsWithStatus: ReadonlySet<string> = new Set(['deployments.apps']);
+
 /** `object` as a client may begin it: status as the kind begins, fields that fill themselves. */
 export function begun(type: ResourceType, object: KubeObject): KubeObject {
   const name = storageName(type);
@@ -177,9 +180,16 @@ export function changed(type: ResourceType, next: KubeObject, old: KubeObject): 
 
 /** What a write of /status changes: the status alone, and for some kinds labels and annotations. */
 export function statusChanged(type: ResourceType, next: KubeObject, old: KubeObject): KubeObject {
-  const metadata = metadataWithStatus.has(storageName(type))
+  const name = storageName(type);
+  const metadata = metadataWithStatus.has(name)
     ? { ...next.metadata, ...pick(old.metadata, 'ownerReferences', 'deletionTimestamp', 'deletionGracePeriodSeconds') }
-    : { ...old.metadata, resourceVersion: next.metadata.resourceVersion ?? '' };
+    : {
+        ...(annotationsWithStatus.has(name)
+          ? { ...without(old.metadata, 'annotations'), ...pick(next.metadata, 'annotations') }
+          : old.metadata),
+        ...pick(next.metadata, 'uid'), // a precondition
+        resourceVersion: next.metadata.resourceVersion ?? '',
+      };
   return {
     ...old,
     metadata: { ...metadata, generation: old.metadata.generation },

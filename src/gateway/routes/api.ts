@@ -40,7 +40,7 @@ export function apiRoutes(
     ['/metrics', metricsRoute(own.metrics, [...gatewayGauges(deps, own.flow), ...deps.gauges])],
     ['/api', coreDiscovery(kinds)],
     ['/apis', groupsDiscovery(kinds)],
-    ['/openapi/v2', openapiV2],
+    ['/openapi/v2', openapiV2(deps.openapi)],
     ['/openapi/v3', openapiIndex(deps.openapi)],
     ['/openid/v1/jwks', jwks(own.tokens)],
     ['/.well-known/openid-configuration', openidConfiguration(own.tokens, `${own.tokens.issuer}/openid/v1/jwks`)],

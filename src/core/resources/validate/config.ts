@@ -1,7 +1,7 @@
 /** ConfigMaps and Secrets. Source: core/v1. */
 import type { KubeObject } from '../../../api/meta.ts';
 import type { FieldCause } from '../../../api/status.ts';
-import { equal, fieldsOf, textOf } from '../../../std/value.ts';
+import { equal, fieldsOf, isFields, textOf } from '../../../std/value.ts';
 import { forbiddenField, invalidValue, required, tooLong } from './causes.ts';
 import type { KindChecks } from './checks.ts';
 import { dataKey } from './names.ts';
@@ -52,6 +52,30 @@ const needed: ReadonlyMap<string, readonly string[]> = new Map([
   ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
 ]);
 
+/** Keys whose content has to be JSON, by the secret's type. */
+const jsonKeys: ReadonlyMap<string, string> = new Map([
+  ['kubernetes.io/dockerconfigjson', '.dockerconfigjson'],
+  ['kubernetes.io/dockercfg', '.dockercfg'],
+]);
+
+/** Registry credentials that no kubelet could read are refused; the message shows nothing of them. */
+function jsonCauses(type: string, data: Readonly<Record<string, unknown>>): readonly FieldCause[] {
+  const key = jsonKeys.get(type);
+  if (key === undefined || !Object.hasOwn(data, key)) return [];
+  const text = Buffer.from(textOf(data[key]), 'base64').toString();
+  return isJsonObject(text)
+    ? []
+    : [invalidValue(`data[${key}]`, '<secret contents redacted>', 'must be a JSON object')];
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    return isFields(JSON.parse(text));
+  } catch {
+    return false; // not JSON at all: the answer, not a failure
+  }
+}
+
 export const secretChecks: KindChecks = {
   object: (secret) => {
     const data = fieldsOf(secret['data']);
@@ -61,6 +85,10 @@ export const secretChecks: KindChecks = {
     return [
       ...dataCauses(secret),
       ...missing.map((key) => required(`data[${key}]`)),
+      ...jsonCauses(type, data),
+      ...(type === 'kubernetes.io/basic-auth' && !Object.hasOwn(data, 'username') && !Object.hasOwn(data, 'password')
+        ? [required('data[username]'), required('data[password]')]
+        : []),
       ...(type === 'kubernetes.io/service-account-token' && account === ''
         ? [required('metadata.annotations[kubernetes.io/service-account.name]')]
         : []),

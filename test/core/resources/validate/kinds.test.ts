@@ -107,6 +107,16 @@ describe('a new object is refused in the words of its field', () => {
     { path: 'secrets', object: secret({ type: 'kubernetes.io/tls' }), says: 'data[tls.crt]: Required value' },
     {
       path: 'secrets',
+      object: secret({ type: 'kubernetes.io/dockerconfigjson', data: { '.dockerconfigjson': 'e25vcGV9' } }),
+      says: 'data[.dockerconfigjson]: Invalid value: "<secret contents redacted>"',
+    },
+    {
+      path: 'secrets',
+      object: secret({ type: 'kubernetes.io/basic-auth', data: { other: '' } }),
+      says: 'data[password]: Required value',
+    },
+    {
+      path: 'secrets',
       object: secret({ data: { 'a/b': '' } }),
       says: 'data[a/b]: Invalid value: "a/b": a valid config key must consist of',
     },
