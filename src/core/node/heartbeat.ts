@@ -2,7 +2,7 @@
 import type { Lease } from '../../api/types/coordination.ts';
 import type { Node } from '../../api/types/core.ts';
 import { StatusError } from '../../api/status.ts';
-import { rfc3339Micro } from '../../std/clock.ts';
+import { deadline, rfc3339Micro } from '../../std/clock.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import type { ClusterClient } from '../cluster/client.ts';
@@ -27,14 +27,25 @@ export interface HeartbeatDeps {
 /** Makes the node known, its status current; answers the node as it then is. */
 export async function registerNode({ client, facts, clock, signal }: HeartbeatDeps): Promise<Node> {
   const { name } = facts;
-  let node: Node;
+  for (let tries = 0; ; tries++) {
+    try {
+      const node = await findOrCreate(client, name, signal);
+      return await client.update(nodes, { ...node, status: nodeStatus(node, facts, clock.now()) }, 'status', signal);
+    } catch (error) {
+      // The controllers write to a new node at once: its range of addresses, its taints.
+      const raced = error instanceof StatusError && (error.reason === 'Conflict' || error.reason === 'AlreadyExists');
+      if (!raced || tries === 9) throw error;
+    }
+  }
+}
+
+async function findOrCreate(client: ClusterClient, name: string, signal: AbortSignal): Promise<Node> {
   try {
-    node = await client.get(nodes, { name }, signal);
+    return await client.get(nodes, { name }, signal);
   } catch (error) {
     if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
-    node = await client.create(nodes, { metadata: { name, labels: nodeLabels(name) }, spec: {} }, signal);
+    return client.create(nodes, { metadata: { name, labels: nodeLabels(name) }, spec: {} }, signal);
   }
-  return client.update(nodes, { ...node, status: nodeStatus(node, facts, clock.now()) }, 'status', signal);
 }
 
 /** Renews until the signal aborts. What fails is tried again at the next beat. */
@@ -42,12 +53,14 @@ export async function beat(deps: HeartbeatDeps): Promise<void> {
   const { client, clock, log, facts, signal } = deps;
   let lease: Lease | undefined;
   for (let count = 1; !signal.aborted; count++) {
+    // One request that hangs must not cost the beats after it.
+    const limit = deadline(beatMs, signal);
     try {
-      lease = await renew(client, facts.name, lease, rfc3339Micro(clock.now()), signal);
-      const node = await client.get(nodes, { name: facts.name }, signal);
+      lease = await renew(client, facts.name, lease, rfc3339Micro(clock.now()), limit);
+      const node = await client.get(nodes, { name: facts.name }, limit);
       const silent = node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status !== 'True');
       if (silent === true || count % statusEveryBeats === 0) {
-        await client.update(nodes, { ...node, status: nodeStatus(node, facts, clock.now()) }, 'status', signal);
+        await client.update(nodes, { ...node, status: nodeStatus(node, facts, clock.now()) }, 'status', limit);
       }
     } catch (error) {
       if (signal.aborted) return;

@@ -44,6 +44,7 @@ export interface NodeAgent extends Running {
 }
 
 const cidrPollMs = 200;
+const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady']);
 
 /** Registers the node, waits for its range of pod addresses, adopts what runs, and starts. */
 export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
@@ -161,7 +162,7 @@ async function writeStatus(client: ClusterClient, pod: Pod, status: PodStatus): 
   for (let tries = 0; ; tries++) {
     try {
       // Conditions that others own (PodScheduled, readiness gates) stay as the newest object has them.
-      await client.update(podsRef, { ...current, status: { ...current.status, ...status } }, 'status');
+      await client.update(podsRef, { ...current, status: mergedStatus(current.status, status) }, 'status');
       return;
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
@@ -172,6 +173,13 @@ async function writeStatus(client: ClusterClient, pod: Pod, status: PodStatus): 
       current = newest;
     }
   }
+}
+
+/** `ours` over what is there: of the conditions, those that this agent decides; the rest is others'. */
+export function mergedStatus(there: PodStatus | undefined, ours: PodStatus): PodStatus {
+  const own = (ours.conditions ?? []).filter(({ type }) => ownConditions.has(type ?? ''));
+  const others = (there?.conditions ?? []).filter(({ type }) => !ownConditions.has(type ?? ''));
+  return { ...there, ...ours, conditions: [...own, ...others] };
 }
 
 async function finish(client: ClusterClient, pod: Pod): Promise<void> {

@@ -1,5 +1,6 @@
 /** What to do next for a pod. Pure: same view, same instant, same plan. */
-import type { Container as ContainerSpec } from '../../api/types/core.ts';
+import type { Container as ContainerSpec, Pod } from '../../api/types/core.ts';
+import { parseInstant } from '../../std/clock.ts';
 import type { PodView } from './pod-view.ts';
 import { exitCodeOf, initProgress, isSidecar, lastAttempt, restarts } from './pod-view.ts';
 
@@ -24,10 +25,11 @@ export const backoffMs = { first: 10_000, most: 300_000, forgivenAfter: 600_000 
 /** The next step for a pod that is wanted. */
 export function planPod(view: PodView, now: number): PodPlan {
   const { pod } = view;
-  if (isOver(view)) return { ...nothing, over: true, stop: runningSidecars(view) };
+  const deadline = deadlineOf(pod);
+  if (isOver(view) || isExpired(view, now)) return { ...nothing, over: true, stop: runningContainers(view) };
   if (!view.hasSandbox) return { ...nothing, sandbox: true };
   const progress = initProgress(view);
-  if (progress.kind === 'failed') return { ...nothing, over: true, stop: runningSidecars(view) };
+  if (progress.kind === 'failed') return { ...nothing, over: true, stop: runningContainers(view) };
   const sidecars = startedSidecars(view);
   const wanted = progress.kind === 'at' ? [...sidecars, progress.container] : [...sidecars, ...pod.spec.containers];
   const due = [...new Set(wanted)].flatMap((container) => {
@@ -35,6 +37,7 @@ export function planPod(view: PodView, now: number): PodPlan {
     return nextAttempt(view, container, isInit, now);
   });
   const times = due.flatMap((each) => (typeof each === 'number' ? [each] : []));
+  if (deadline !== undefined) times.push(deadline);
   return {
     ...nothing,
     start: due.flatMap((each) => (typeof each === 'number' ? [] : [each])),
@@ -47,14 +50,27 @@ export function nextBackoff(before: number | undefined): number {
   return before === undefined || before === 0 ? backoffMs.first : Math.min(before * 2, backoffMs.most);
 }
 
-/** Whether every main container has ended for good. */
+/** Whether every main container has ended for good, or the pod was said to be over: it never comes back from that. */
 export function isOver(view: PodView): boolean {
   const { pod } = view;
+  if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return true;
   return pod.spec.containers.every((container) => {
     const attempt = lastAttempt(view, container.name);
     if (attempt === undefined || attempt.state.kind === 'running') return false;
     return !restarts(pod, container, exitCodeOf(attempt), false);
   });
+}
+
+/** Whether its activeDeadlineSeconds are over. */
+export function isExpired({ pod }: PodView, now: number): boolean {
+  const deadline = deadlineOf(pod);
+  return deadline !== undefined && now >= deadline;
+}
+
+function deadlineOf({ spec, status }: Pod): number | undefined {
+  const began = parseInstant(status?.startTime ?? '');
+  if (spec.activeDeadlineSeconds === undefined || began === undefined) return undefined;
+  return began + spec.activeDeadlineSeconds * 1000;
 }
 
 /** An attempt to start now, an instant to wait for, or nothing because it runs or is over. */
@@ -69,7 +85,14 @@ function nextAttempt(
   if (last !== undefined && !restarts(view.pod, container, exitCodeOf(last), isInit)) return [];
   const until = view.memory.get(container.name)?.backoff?.until ?? 0;
   if (until > now) return [until];
-  return [{ container, attempt: last === undefined ? 0 : last.attempt + 1 }];
+  return [{ container, attempt: last === undefined ? firstAttempt(view.pod, container) : last.attempt + 1 }];
+}
+
+/** 0, or what follows the attempts that the status tells of when the runtime has forgotten them (a reboot): counts never fall. */
+function firstAttempt({ status }: Pod, { name }: ContainerSpec): number {
+  const known = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  const told = known.find((each) => each.name === name);
+  return told?.containerID === undefined || told.containerID === '' ? 0 : told.restartCount + 1;
 }
 
 function startedSidecars(view: PodView): readonly ContainerSpec[] {
@@ -78,8 +101,8 @@ function startedSidecars(view: PodView): readonly ContainerSpec[] {
   );
 }
 
-function runningSidecars(view: PodView): readonly string[] {
-  return (view.pod.spec.initContainers ?? []).flatMap((container) => {
+function runningContainers(view: PodView): readonly string[] {
+  return [...view.pod.spec.containers, ...(view.pod.spec.initContainers ?? [])].flatMap((container) => {
     const attempt = lastAttempt(view, container.name);
     return attempt?.state.kind === 'running' ? [attempt.id] : [];
   });

@@ -8,7 +8,7 @@ import type {
   PodStatus,
 } from '../../api/types/core.ts';
 import { rfc3339 } from '../../std/clock.ts';
-import { isOver } from './pod-plan.ts';
+import { isExpired, isOver } from './pod-plan.ts';
 import type { PodView } from './pod-view.ts';
 import { exitCodeOf, initProgress, isContainerReady, isSidecar, isStarted, lastAttempt } from './pod-view.ts';
 import type { Container } from './runtimes/runtime.ts';
@@ -24,7 +24,8 @@ export interface StatusContext {
 /** The status of `view.pod` at `context.now`. */
 export function podStatus(view: PodView, context: StatusContext): PodStatus {
   const { pod } = view;
-  const phase = phaseOf(view);
+  const phase = phaseOf(view, context.now);
+  const expired = phase === 'Failed' && isExpired(view, context.now) && pod.status?.phase !== 'Failed';
   const initial = pod.spec.initContainers ?? [];
   const initialized = initProgress(view).kind === 'done';
   const statuses = pod.spec.containers.map((each) => containerStatus(view, each, initialized, context));
@@ -32,6 +33,9 @@ export function podStatus(view: PodView, context: StatusContext): PodStatus {
   return {
     phase,
     ...(view.trouble === undefined || phase !== 'Failed' ? {} : view.trouble),
+    ...(expired
+      ? { reason: 'DeadlineExceeded', message: 'The pod ran for longer than its activeDeadlineSeconds.' }
+      : {}),
     conditions: conditionsOf(view, phase, context.now),
     hostIP: context.hostAddress,
     hostIPs: [{ ip: context.hostAddress }],
@@ -46,8 +50,11 @@ export function podStatus(view: PodView, context: StatusContext): PodStatus {
   };
 }
 
-function phaseOf(view: PodView): NonNullable<PodStatus['phase']> {
+function phaseOf(view: PodView, now: number): NonNullable<PodStatus['phase']> {
   const { pod } = view;
+  const said = pod.status?.phase;
+  if (said === 'Succeeded' || said === 'Failed') return said; // the end is final
+  if (isExpired(view, now)) return 'Failed';
   if (initProgress(view).kind === 'failed') return 'Failed';
   if (isOver(view)) {
     const failed = pod.spec.containers.some((container) => {

@@ -36,6 +36,7 @@ export function isSidecar(container: ContainerSpec): boolean {
 
 /** Whether a container that ended with `exitCode` is started again. */
 export function restarts(pod: Pod, container: ContainerSpec, exitCode: number, isInit: boolean): boolean {
+  if (pod.metadata.deletionTimestamp !== undefined) return false;
   if (isSidecar(container)) return true;
   const policy = pod.spec.restartPolicy ?? 'Always';
   if (policy === 'Never') return false;
@@ -70,7 +71,8 @@ export function initProgress(
   for (const container of pod.spec.initContainers ?? []) {
     const attempt = lastAttempt(view, container.name);
     if (isSidecar(container)) {
-      if (!isStarted(view, container)) return { kind: 'at', container };
+      // Once it let the others begin, its own restarts hold nobody back.
+      if (!isStarted(view, container) && !laterStarted(view, container)) return { kind: 'at', container };
       continue;
     }
     if (attempt === undefined || attempt.state.kind === 'running') {

@@ -56,6 +56,7 @@ export interface PodWorker {
 
 // How often contents of config maps, secrets and tokens are looked at again.
 const refreshMs = 60_000;
+const stopWaitMs = 2_000;
 const retryMs = { first: 1_000, most: 30_000 };
 
 /** Starts a worker for `first`. `onGone` is called when the pod has left the machine and the API. */
@@ -66,6 +67,8 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
   const ended = new AbortController();
   const memory = new Map<string, ContainerMemory>();
   const noted = new Map<string, string>(); // by container: the last attempt whose end has been counted
+  const stopping = new Set<string>();
+  const hurry = new AbortController();
   let pod = first;
   let gone = false;
   let trouble: PodView['trouble'];
@@ -121,9 +124,10 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
       probes.stop(name);
       const remembered = memory.get(name) ?? {};
       const ran = last.state.finishedAt - last.state.startedAt;
-      const earlier = ran > backoffMs.forgivenAfter ? undefined : remembered.backoff?.ms;
+      const forgiven = ran > backoffMs.forgivenAfter;
+      const earlier = forgiven ? undefined : remembered.backoff?.ms;
       // The first end costs nothing; from the second on each costs twice the one before.
-      const ms = last.attempt === 0 && earlier === undefined ? 0 : nextBackoff(earlier);
+      const ms = forgiven || (last.attempt === 0 && earlier === undefined) ? 0 : nextBackoff(earlier);
       const { failure: _failure, ...rest } = remembered;
       memory.set(name, { ...rest, started: false, ready: false, backoff: { ms, until: last.state.finishedAt + ms } });
       if (ms > 0 && exitCodeOf(last) !== 0) {
@@ -158,12 +162,22 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
 
   async function makeVolumes(): Promise<void> {
     if (volumes !== undefined && clock.monotonic() - refreshedAt < refreshMs) return;
+    refreshedAt = clock.monotonic();
     const root = join(folder, 'volumes');
     await mkdir(root, { recursive: true, mode: 0o700 });
     const shared = runtime.isolation.ids === 'shared'; // then all files are the agent's own, and its pods'
     const owner = sandbox === undefined || shared ? undefined : volumeOwner(pod, sandbox);
     volumes = await prepareVolumes(pod, root, owner, deps.sourcesFor(pod, view().address));
-    refreshedAt = clock.monotonic();
+  }
+
+  /** Brings what running containers see up to date. That it fails costs them nothing: they keep what they have. */
+  async function refreshVolumes(): Promise<void> {
+    try {
+      await makeVolumes();
+    } catch (error) {
+      log.warn('volumes not refreshed', { pod: `${pod.metadata.namespace ?? ''}/${pod.metadata.name}`, error });
+      if (error instanceof RuntimeError) recorder.event(pod, 'Warning', 'FailedMount', error.message);
+    }
   }
 
   async function start(container: ContainerSpec, attempt: number): Promise<void> {
@@ -183,15 +197,17 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
       recorder.event(pod, 'Normal', 'Created', `Created container: ${container.name}`, path);
       recorder.event(pod, 'Normal', 'Started', `Started container ${container.name}`, path);
       if (container.lifecycle?.postStart !== undefined) await postStart(container, started);
-      await forgetOld(container.name);
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error;
       const known = memory.get(container.name) ?? {};
-      const ms = nextBackoff(known.failure === undefined ? undefined : known.backoff?.ms);
+      // What the pod refers to may come at any time: that is looked for steadily.
+      const steady = error.reason === 'CreateContainerConfigError';
+      const ms = steady ? backoffMs.first : nextBackoff(known.failure === undefined ? undefined : known.backoff?.ms);
       const failure = { reason: waitingReason(error), message: error.message };
       memory.set(container.name, { ...known, failure, backoff: { ms, until: clock.now() + ms } });
       recorder.event(pod, 'Warning', 'Failed', `Error: ${error.message}`, path);
     }
+    await forgetOld(container.name);
   }
 
   async function postStart(container: ContainerSpec, started: Container): Promise<void> {
@@ -231,8 +247,11 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
       guarded = true;
       plan = planPod(view(), clock.now());
     }
-    for (const id of plan.stop) await runtime.stopContainer(id, graceMs(pod));
-    if (plan.start.length > 0 || volumes !== undefined) await makeVolumes();
+    await Promise.all(plan.stop.map((id) => runtime.stopContainer(id, graceMs(pod))));
+    if (plan.stop.length > 0) await observe();
+    const runs = [...attempts.values()].some((list) => list.at(-1)?.state.kind === 'running');
+    if (plan.start.length > 0 && volumes === undefined) await makeVolumes();
+    else if (plan.start.length > 0 || runs) await refreshVolumes();
     trouble = undefined;
     if (plan.start.length > 0) await report();
     for (const { container, attempt } of plan.start) await start(container, attempt);
@@ -255,36 +274,15 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
       : (pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
     const running = [...attempts.values()].flat().filter(({ state }) => state.kind === 'running');
     if (running.length > 0 && !gone) await report();
-    const specs = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-    await Promise.all(
-      running.map(async (container) => {
-        const spec = specs.find(({ name }) => name === container.name);
-        const began = clock.monotonic();
-        if (!gone)
-          recorder.event(
-            pod,
-            'Normal',
-            'Killing',
-            `Stopping container ${container.name}`,
-            `spec.containers{${container.name}}`,
-          );
-        if (spec?.lifecycle?.preStop !== undefined && grace > 0) {
-          const limit = AbortSignal.timeout(grace);
-          const problem = await lifecycleHook(spec, spec.lifecycle.preStop, {
-            runtime,
-            id: container.id,
-            address: view().address,
-            signal: limit,
-          });
-          if (problem !== undefined) recorder.event(pod, 'Warning', 'FailedPreStopHook', problem);
-        }
-        // At least two seconds remain for TERM, however long the hook took. Source: upstream.
-        await runtime.stopContainer(
-          container.id,
-          Math.max(grace - (clock.monotonic() - began), Math.min(grace, 2_000)),
-        );
-      }),
-    );
+    const began = clock.monotonic();
+    const left = (): number => grace - (clock.monotonic() - began);
+    const sidecars = (pod.spec.initContainers ?? []).toReversed();
+    const isSide = (container: Container): boolean => sidecars.some(({ name }) => name === container.name);
+    await Promise.all(running.filter((each) => !isSide(each)).map((container) => end(container, grace, left)));
+    // Those that kept the others company go when these are gone, the last one first. Source: upstream.
+    for (const { name } of sidecars) {
+      for (const container of running.filter((each) => each.name === name)) await end(container, grace, left);
+    }
     await observe();
     if (!gone) await report();
     await runtime.removeSandbox(uid);
@@ -296,7 +294,44 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
     onGone();
   }
 
+  /** Ends one container: its hook first, then TERM, then KILL, all within the grace that is left. */
+  async function end(container: Container, grace: number, left: () => number): Promise<void> {
+    const spec = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find(
+      ({ name }) => name === container.name,
+    );
+    const path = `spec.containers{${container.name}}`;
+    if (!gone) recorder.event(pod, 'Normal', 'Killing', `Stopping container ${container.name}`, path);
+    if (spec?.lifecycle?.preStop !== undefined && left() > 0) {
+      const problem = await lifecycleHook(spec, spec.lifecycle.preStop, {
+        runtime,
+        id: container.id,
+        address: view().address,
+        signal: AbortSignal.any([AbortSignal.timeout(Math.ceil(left())), hurry.signal]),
+      });
+      if (problem !== undefined) recorder.event(pod, 'Warning', 'FailedPreStopHook', problem);
+    }
+    // At least two seconds remain for TERM, however long the hook took. Source: upstream.
+    stopping.add(container.id);
+    try {
+      await runtime.stopContainer(container.id, gone ? 0 : Math.max(left(), Math.min(grace, 2_000)));
+    } finally {
+      stopping.delete(container.id);
+    }
+  }
+
+  /** The object is gone, or its grace period got shorter, while containers are being stopped. */
+  function hasten(toMs: number): void {
+    if (toMs === 0) hurry.abort();
+    for (const id of stopping) {
+      void runtime.stopContainer(id, toMs).catch((error: unknown) => {
+        log.warn('container not stopped sooner', { container: id, error });
+      });
+    }
+  }
+
   async function report(): Promise<void> {
+    // A pod that is over and that the runtime has forgotten: its status says more than we know.
+    if (attempts.size === 0 && (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed')) return;
     const status = podStatus(view(), { now: clock.now(), hostAddress: node.address, runtime: runtime.name });
     const text = JSON.stringify(status);
     if (text === reported && JSON.stringify(pod.status?.containerStatuses) === JSON.stringify(status.containerStatuses))
@@ -306,6 +341,11 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
   }
 
   async function run(): Promise<void> {
+    await loop();
+    unlisten();
+  }
+
+  async function loop(): Promise<void> {
     while (!ended.signal.aborted) {
       woken = false;
       let wait: number | undefined;
@@ -339,7 +379,6 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
         cancel();
         resolve();
       };
-      ended.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     wake = () => {};
   }
@@ -347,17 +386,25 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
   const running = run();
   return {
     update: (next) => {
+      const before = pod.metadata.deletionGracePeriodSeconds;
       if (next === undefined) gone = true;
       else pod = next;
+      const after = pod.metadata.deletionGracePeriodSeconds;
+      if (gone) hasten(0);
+      else if (before !== undefined && after !== undefined && after < before) hasten(after * 1000);
       nudge();
     },
     attempt: (name, previous) => attempts.get(name)?.at(previous ? -2 : -1),
     stop: async () => {
       ended.abort();
       wake();
-      unlisten();
       probes.stopAll();
-      await running;
+      // A container that takes its grace period does not hold up the agent: the next one goes on with it.
+      let cancel = (): void => {};
+      const enough = new Promise<void>((resolve) => {
+        cancel = clock.after(stopWaitMs, resolve);
+      });
+      await Promise.race([running, enough]).finally(() => cancel());
     },
   };
 }

@@ -11,11 +11,21 @@ export async function runToEnd(
   command: readonly string[],
   signal: AbortSignal,
 ): Promise<{ readonly code: number; readonly output: string }> {
+  signal.throwIfAborted();
   const session = await runtime.exec(id, { command, stdin: false, tty: false });
-  const end = (): void => session.close();
-  signal.addEventListener('abort', end, { once: true });
+  let end = (): void => {};
+  // A program that does not even end when it is told to costs its caller no more than the deadline.
+  const aborted = new Promise<never>((_resolve, reject) => {
+    end = () => {
+      session.close();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+  });
   try {
-    const [out, error, code] = await Promise.all([collect(session.stdout), collect(session.stderr), session.exit]);
+    const all = Promise.all([collect(session.stdout), collect(session.stderr), session.exit]);
+    const [out, error, code] = await Promise.race([all, aborted]);
     signal.throwIfAborted();
     return { code, output: `${out}${error}` };
   } finally {

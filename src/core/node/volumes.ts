@@ -4,7 +4,7 @@
  * that a reader never sees half an update.
  */
 import { createHash } from 'node:crypto';
-import { chmod, chown, mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { KeyToPath, Pod, Volume } from '../../api/types/core.ts';
 import type { EnvironmentSources } from './environment.ts';
@@ -48,10 +48,11 @@ export async function prepareVolumes(
   const prepared: PreparedVolume[] = [];
   for (const volume of pod.spec.volumes ?? []) {
     const hostPath = join(folder, volume.name);
-    await mkdir(hostPath, { recursive: true, mode: 0o755 });
+    const isNew = (await mkdir(hostPath, { recursive: true, mode: 0o755 })) !== undefined;
     if (volume.emptyDir !== undefined) {
-      await chmod(hostPath, 0o777);
-      if (owner !== undefined) await chown(hostPath, owner.uid, owner.gid);
+      // What its users made of it later stays.
+      if (isNew) await chmod(hostPath, 0o777);
+      if (isNew && owner !== undefined) await chown(hostPath, owner.uid, owner.gid);
       prepared.push({ name: volume.name, hostPath, live: false });
       continue;
     }
@@ -162,7 +163,8 @@ async function project(
 ): Promise<void> {
   const stamp = `..${fingerprint(files)}`;
   const current = await readlink(join(folder, '..data')).catch(() => undefined);
-  if (current === stamp) return;
+  const links = new Set(files.map(({ path }) => path.split('/')[0] ?? ''));
+  if (current === stamp) return showLinks(folder, links);
   const data = join(folder, stamp);
   await rm(data, { recursive: true, force: true });
   await mkdir(data, { mode: 0o755 });
@@ -173,14 +175,18 @@ async function project(
     if (owner !== undefined) await chown(file, owner.uid, owner.gid);
     await chmod(file, mode);
   }
+  await rm(join(folder, '..new'), { force: true }); // left by an agent that died here
   await symlink(stamp, join(folder, '..new'));
   await rename(join(folder, '..new'), join(folder, '..data'));
-  for (const name of new Set(files.map(({ path }) => path.split('/')[0] ?? ''))) {
-    await symlink(join('..data', name), join(folder, name)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
-  }
+  await showLinks(folder, links);
   if (current !== undefined) await rm(join(folder, current), { recursive: true, force: true });
+}
+
+/** The names at the top of the volume: what is new appears, what is no more goes. */
+async function showLinks(folder: string, names: ReadonlySet<string>): Promise<void> {
+  const there = new Set((await readdir(folder)).filter((name) => !name.startsWith('..')));
+  for (const name of names) if (!there.has(name)) await symlink(join('..data', name), join(folder, name));
+  for (const name of there) if (!names.has(name)) await rm(join(folder, name), { force: true });
 }
 
 function fingerprint(files: readonly VolumeFile[]): string {
