@@ -33,6 +33,8 @@ export interface NodeOptions {
 }
 
 export interface NodeProcess extends Running {
+  /** Sentences about what is not isolated or enforced here; empty when everything is. */
+  readonly notEnforced: readonly string[];
   /** Ends the containers of this node; their objects stay, so that the next start brings them back. */
   stopPods(): Promise<void>;
 }
@@ -82,6 +84,7 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
         log,
       }));
     if (dataPlane !== undefined) parts.push(dataPlane);
+    const notEnforced = [...runtime.isolation.missing, ...chosen.notEnforced];
     const agent = await startNodeAgent({
       client,
       runtime,
@@ -93,7 +96,7 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
         name,
         address: machineAddress() ?? '127.0.0.1',
         runtime: runtime.name,
-        notEnforced: [...runtime.isolation.missing, ...chosen.notEnforced],
+        notEnforced,
         version: `v${release}`,
         maxPods: 110,
       },
@@ -103,6 +106,7 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
     parts.push(agent);
     parts.push(startTunnel({ server, ca, identity: () => identity, agent, runtime, nodeName: name, clock, log }));
     return {
+      notEnforced,
       stop,
       stopPods: async () => {
         await agent.stopPods();

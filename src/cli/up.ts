@@ -149,8 +149,8 @@ export function nodeCommand(): Command {
       const { startNode } = await import('../app/node.ts');
       await serve(
         { options, log },
-        () =>
-          startNode({
+        async () => {
+          const node = await startNode({
             home,
             name: options.name,
             runtime: options.runtime,
@@ -159,7 +159,10 @@ export function nodeCommand(): Command {
             clusterNetworks: [options.clusterCidr, defaultRanges.clusterCIDR],
             clock,
             log: log.with({ node: options.name }),
-          }),
+          });
+          for (const sentence of node.notEnforced) process.stderr.write(`gatehouse: ${options.name}: ${sentence}\n`);
+          return node;
+        },
         () => 'ready',
         async (node, why) => {
           if (why === 'signal' && options.stopPods) await node.stopPods();

@@ -16,7 +16,7 @@ import { forgetFlow, hasConntrack, trackedFlows } from './conntrack.ts';
 import { NftProcess } from './nft-process.ts';
 import type { NftTable } from './nft-table.ts';
 import { tableDifference, wholeTable } from './nft-table.ts';
-import { renderTable } from './render.ts';
+import { endpointMap, renderTable } from './render.ts';
 
 const trialMs = 10_000;
 
@@ -100,6 +100,7 @@ class Nftables implements DataPlane {
 
   async podRemoved(addresses: readonly string[]): Promise<void> {
     for (const address of addresses) this.#pods.delete(address);
+    await this.#disown(addresses);
     await this.#write();
     const gone = new Set(addresses.map((text) => parseAddress(text)?.text));
     await this.#forget(({ from, to }) => gone.has(from.text) || gone.has(to.text));
@@ -161,9 +162,30 @@ class Nftables implements DataPlane {
     if (commands.length > 0) await this.#nft.transact(commands);
   }
 
+  // In an adopted table that still judges by the old list: the address loses its verdicts, so that an heir has none.
+  async #disown(addresses: readonly string[]): Promise<void> {
+    const adopted = this.#adopted;
+    if (this.#view !== undefined || adopted === undefined) return;
+    const gone = new Set(addresses.filter((address) => adopted.has(address)));
+    if (gone.size === 0) return;
+    const commands: string[] = [];
+    for (const name of ['ingress', 'egress', 'local'].flatMap((one) => [`${one}_4`, `${one}_6`])) {
+      const kind = name.startsWith('local') ? 'set' : 'map';
+      const listed = await this.#nft.listJson(['list', kind, 'inet', this.#table, name]);
+      const held = elementsOf(listed).filter((element) => gone.has(element));
+      if (held.length > 0) commands.push(`delete element inet ${this.#table} ${name} { ${held.join(', ')} }`);
+    }
+    if (commands.length > 0) await this.#nft.transact(commands);
+    this.#adopted = new Set([...adopted].filter((address) => !gone.has(address)));
+  }
+
   async #advance(known: NftTable, wanted: NftTable): Promise<void> {
     const commands = tableDifference(this.#table, known, wanted);
     if (commands.length === 0) return;
+    if (commands.some((command) => command.includes(endpointMap))) {
+      await this.#nft.transact(wholeTable(this.#table, wanted));
+      return;
+    }
     try {
       await this.#nft.transact(commands);
     } catch (error) {
@@ -194,13 +216,15 @@ class Nftables implements DataPlane {
   }
 }
 
-/** The plain elements in the answer to `nft -j list set`. */
+/** The plain elements in the answer to `nft -j list set`, the keys of those in the answer to `list map`. */
 function elementsOf(answer: unknown): readonly string[] {
   const parts = isRecord(answer) && Array.isArray(answer['nftables']) ? (answer['nftables'] as readonly unknown[]) : [];
   return parts.flatMap((part) => {
-    const set = isRecord(part) ? part['set'] : undefined;
-    const elements = isRecord(set) && Array.isArray(set['elem']) ? (set['elem'] as readonly unknown[]) : [];
-    return elements.filter((element) => typeof element === 'string');
+    const holder = isRecord(part) ? (part['set'] ?? part['map']) : undefined;
+    const elements = isRecord(holder) && Array.isArray(holder['elem']) ? (holder['elem'] as readonly unknown[]) : [];
+    return elements
+      .map((element): unknown => (Array.isArray(element) ? element[0] : element))
+      .filter((element) => typeof element === 'string');
   });
 }
 

@@ -16,6 +16,12 @@ import type { LocalPod, PolicyView } from './backend.ts';
 import type { NftChain, NftMap, NftSet, NftTable } from './nft-table.ts';
 import { addressType, families, header, nftId, nftPort, nftProtocol, peerSets, policyChain } from './render-policy.ts';
 
+/** How rules refer to the map of endpoints. nft 1.0.6 takes a new rule with it only in the transaction that makes the map. */
+export const endpointMap = '@endpoints_';
+
+/** Counts of endpoints whose chains are always there, so that the usual change needs no new rule. */
+const usualCounts: readonly number[] = Array.from({ length: 16 }, (_, index) => index + 1);
+
 /** What has to be in force. */
 export interface NodeState {
   readonly pods: readonly LocalPod[];
@@ -90,6 +96,7 @@ function renderServices(
   const slots = new Map<string, string>();
   const refused = new Set<string>();
   const addresses = new Set<string>();
+  const counts = new Set(usualCounts);
   const node = addressesOf(view?.allowList.spec.nodeAddresses ?? [], family);
   const ip = header[family];
   const key = `${ip} daddr . meta l4proto . th dport`;
@@ -108,12 +115,14 @@ function renderServices(
       if (endpoints.length === 0) refused.add(dialled);
       else verdicts.set(dialled, `goto slots${endpoints.length}_${family}`);
       for (const [slot, endpoint] of endpoints.entries()) slots.set(`${dialled} . ${slot}`, endpoint);
-      if (endpoints.length === 0) continue;
-      const pick = `${key} . numgen random mod ${endpoints.length}`;
-      chains.set(`slots${endpoints.length}_${family}`, {
-        rules: [`meta l4proto { tcp, udp, sctp } dnat ${ip} to ${pick} map @endpoints_${family}`],
-      });
+      if (endpoints.length > 0) counts.add(endpoints.length);
     }
+  }
+  for (const count of counts) {
+    const pick = `${key} . numgen random mod ${count}`;
+    chains.set(`slots${count}_${family}`, {
+      rules: [`meta l4proto { tcp, udp, sctp } dnat ${ip} to ${pick} map ${endpointMap}${family}`],
+    });
   }
   const dialledType = `${addressType[family]} . inet_proto . inet_service`;
   maps.set(`services_${family}`, { type: `type ${dialledType} : verdict`, elements: verdicts });

@@ -205,6 +205,27 @@ describe.runIf(canRun)('the nftables data plane, with real packets', () => {
     expect(lab.dial(pod('c'), tcp('b'))).toBe('answered');
   });
 
+  test('an address freed before a successor has its list gives its heir nothing', async () => {
+    await enforce();
+    await plane('n1').stop({ leaveRules: true });
+    planes.set('n1', await open('n1'));
+    await plane('n1').start();
+    await plane('n1').podRemoved([pod('a').v4, pod('a').v6]);
+    await plane('n1').podAdded({
+      uid: 'uid-heir',
+      addresses: [pod('a').v4, pod('a').v6],
+      interface: pod('a').interface,
+    });
+    expect(lab.dial(pod('a'), tcp('b'))).toBe('silent');
+    await plane('n1').podRemoved([pod('a').v4, pod('a').v6]);
+    for (const one of ['a', 'b', 'c']) {
+      const { v4, v6, interface: link } = pod(one);
+      await plane('n1').podAdded({ uid: `uid-${one}`, addresses: [v4, v6], interface: link });
+    }
+    await enforce();
+    expect(lab.dial(pod('a'), tcp('b'))).toBe('answered');
+  });
+
   test('an heir of an address is denied until a list holds it by its own uid', async () => {
     await plane('n1').podRemoved([pod('c').v4, pod('c').v6]);
     await plane('n1').podAdded({

@@ -4,7 +4,7 @@
  * They live on a tmpfs, because overlay refuses a lower layer that lies inside another one (the host's root).
  */
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { run } from './run.ts';
 
@@ -87,7 +87,7 @@ export async function ensureMask(folder: string, hide: readonly string[]): Promi
   await removeLayers(folder);
   await mkdir(base, { recursive: true, mode: 0o700 });
   await run(['mount', '-i', '-t', 'tmpfs', '-o', 'mode=700,size=64m,nosuid', 'gatehouse', base]);
-  await Promise.all(['mask', 'work', 'merged', 'pods'].map((name) => mkdir(`${base}/${name}`, { mode: 0o755 })));
+  await Promise.all(['mask', 'work', 'merged', 'pods'].map((name) => openFolder(`${base}/${name}`, 0o755)));
   const modes = new Map(Object.entries(emptied).filter(([path]) => existsSync(path)));
   for (const path of ['/tmp', '/proc', '/dev', '/sys', '/run']) modes.set(path, emptied[path] ?? '755');
   for (const path of hide) modes.set(await realpath(path), '755');
@@ -117,10 +117,13 @@ export async function writePodLayer(
   files: { readonly hosts: string; readonly resolvConf: string; readonly hostname: string },
 ): Promise<string> {
   const layer = podLayer(folder, pod);
-  await mkdir(`${layer}/etc`, { recursive: true, mode: 0o755 });
-  await writeFile(`${layer}/etc/hosts`, files.hosts, { mode: 0o644 });
-  await writeFile(`${layer}/etc/resolv.conf`, files.resolvConf, { mode: 0o644 });
-  await writeFile(`${layer}/etc/hostname`, `${files.hostname}\n`, { mode: 0o644 });
+  await mkdir(`${layer}/etc`, { recursive: true });
+  for (const each of [layer, `${layer}/etc`]) await chmod(each, 0o755);
+  const texts = { hosts: files.hosts, 'resolv.conf': files.resolvConf, hostname: `${files.hostname}\n` };
+  for (const [name, text] of Object.entries(texts)) {
+    await writeFile(`${layer}/etc/${name}`, text);
+    await chmod(`${layer}/etc/${name}`, 0o644);
+  }
   return layer;
 }
 
@@ -149,7 +152,13 @@ async function whiteOut(mask: string, path: string): Promise<void> {
 async function mkdirLikeHost(mask: string, path: string): Promise<void> {
   if (path === '/' || existsSync(mask + path)) return;
   await mkdirLikeHost(mask, dirname(path));
-  await mkdir(mask + path, { mode: (await stat(path)).mode & 0o755 });
+  await openFolder(mask + path, (await stat(path)).mode & 0o755);
+}
+
+/** A new folder with exactly this mode: containers walk through it, so the agent's umask must not close it. */
+async function openFolder(path: string, mode: number): Promise<void> {
+  await mkdir(path);
+  await chmod(path, mode);
 }
 
 function withoutNested(paths: readonly string[]): string[] {
