@@ -160,7 +160,7 @@ export function nodeCommand(): Command {
             clock,
             log: log.with({ node: options.name }),
           });
-          for (const sentence of node.notEnforced) process.stderr.write(`gatehouse: ${options.name}: ${sentence}\n`);
+          for (const sentence of node.notEnforced) process.stderr.write(`gatehouse: ${sentence}\n`);
           return node;
         },
         () => 'ready',
