@@ -10,7 +10,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, chown, cp, lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, cp, lstat, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -29,6 +29,10 @@ const execute = promisify(execFile);
 const initMs = 60_000;
 const startMs = 30_000;
 const stopMs = 15_000;
+/** How long what is left of a killed server may be in the way of the next one, ms. Chosen, not measured. */
+const leftoverMs = 15_000;
+/** Above what Linux hands out (PID_MAX_LIMIT, 2^22). */
+const impossiblePid = 2_000_000_000;
 /** Longest path of a Unix socket on Linux (sun_path) without its final NUL, bytes; macOS has 103. */
 const longestSocketPath = 103;
 const port = 5432; // part of the socket's file name, no TCP port is opened
@@ -215,6 +219,27 @@ async function ensureServer(place: Place, deps: { readonly log: Logger; readonly
     }
     await endServer({ pid: orphan, ended: whenGone(orphan, deps.clock) }, deps.clock);
   }
+  for (const giveUpAt = deps.clock.monotonic() + leftoverMs; ;) {
+    await disownDead(place.data);
+    const started = await startServer(place, deps);
+    if ('pid' in started) return started;
+    // The sessions of a killed server hold its shared memory a moment longer.
+    if (!/another postmaster|still in use/.test(started.said) || deps.clock.monotonic() > giveUpAt) {
+      const line = started.said.trim().split('\n').at(-1) ?? '';
+      throw new DatabaseUnusable(
+        'not-startable',
+        `the embedded Postgres does not start (see ${place.serverLog}): ${line}`,
+      );
+    }
+    await deps.clock.sleep(100);
+  }
+}
+
+/** A new server that accepts connections, or what one said that ended first or took too long. */
+async function startServer(
+  place: Place,
+  deps: { readonly log: Logger; readonly clock: Clock },
+): Promise<Server | { readonly said: string }> {
   const child = await spawnServer(place);
   const pid = child.pid;
   if (pid === undefined) throw new DatabaseUnusable('not-startable', 'the embedded Postgres could not be started');
@@ -228,8 +253,7 @@ async function ensureServer(place: Place, deps: { readonly log: Logger; readonly
   const ready = await answers(place, { ...deps, ms: startMs, alive: () => !exited });
   if (ready) return { pid, ended };
   child.kill('SIGQUIT');
-  const line = (await readFile(place.serverLog, 'utf8').catch(() => '')).trim().split('\n').at(-1) ?? '';
-  throw new DatabaseUnusable('not-startable', `the embedded Postgres does not start (see ${place.serverLog}): ${line}`);
+  return { said: await readFile(place.serverLog, 'utf8').catch(() => '') };
 }
 
 async function spawnServer({ data, socket, serverLog, binaries, user }: Place): Promise<ChildProcess> {
@@ -307,6 +331,19 @@ async function findOrphan(data: string): Promise<number | undefined> {
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
   if (commandLine === undefined) return process.platform === 'linux' ? undefined : pid;
   return commandLine.split('\0').includes(data) ? pid : undefined;
+}
+
+/**
+ * A killed server whose parent was killed too stays in the process table until init looks after it, which may be never
+ * in a container; Postgres takes the entry for a running server. The pid file then gets a pid that nobody can have. It is
+ * not removed: it also names the shared memory, by which Postgres sees whether sessions of the dead server still run.
+ */
+async function disownDead(data: string): Promise<void> {
+  const file = join(data, 'postmaster.pid');
+  const [pid = '', ...rest] = (await readFile(file, 'utf8').catch(() => '')).split('\n');
+  if (!/^\d+$/.test(pid)) return;
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  if (/^\d+ \(.*\) [ZX] /.test(stat)) await writeFile(file, [impossiblePid, ...rest].join('\n'));
 }
 
 /** Fast shutdown; then immediate, which recovery mends; then by force. */
