@@ -8,9 +8,9 @@
  *   postgres/             the embedded database
  *   run/                  pid files of what `gatehouse up` started
  */
-import { accessSync, chmodSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { UsageError } from './usage-error.ts';
 
 export interface Home {
@@ -40,7 +40,7 @@ export function openHome(folder: string): Home {
     run: join(folder, 'run'),
   };
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     chmodSync(folder, 0o700);
     for (const inner of [home.pki, home.identities, home.nodes, home.run])
@@ -52,6 +52,16 @@ export function openHome(folder: string): Home {
     );
   }
   return home;
+}
+
+/** Makes `folder` and what is missing above it. Node's own recursive form never ends below /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) {
+    if (!statSync(folder).isDirectory()) throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' });
+    return;
+  }
+  makeFolder(dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 function codeOf(error: unknown): string {
