@@ -14,6 +14,9 @@ import type { Logger } from '../../std/log.ts';
 import type { ClusterClient } from './client.ts';
 import { leases } from './resource-ref.ts';
 
+// A holder that dies is followed within 15 s: its last renewal may be seen one look late, its end one more.
+const times = { leaseDurationMs: 11_000, renewDeadlineMs: 8_000, retryMs: 1_500 } as const;
+
 export interface ElectionOptions {
   readonly client: ClusterClient;
   readonly namespace: string;
@@ -31,7 +34,7 @@ export interface ElectionOptions {
 
 /** Takes part in the election until `signal` aborts; gives the lease back then, so that the next one need not wait. */
 export async function runElection(options: ElectionOptions, signal: AbortSignal): Promise<void> {
-  const { clock, log, lead, retryMs = 2_000 } = options;
+  const { clock, log, lead, retryMs = times.retryMs } = options;
   const candidate = createCandidate(options);
   while (!signal.aborted) {
     if (await candidate.tryAcquire(signal)) {
@@ -64,7 +67,7 @@ interface Candidate {
 
 function createCandidate(options: ElectionOptions): Candidate {
   const { client, namespace, name, identity, clock, log } = options;
-  const { leaseDurationMs = 15_000, renewDeadlineMs = 10_000, retryMs = 2_000 } = options;
+  const { leaseDurationMs, renewDeadlineMs, retryMs } = { ...times, ...options };
   let seen: { readonly version: string | undefined; readonly at: number } | undefined;
   let held: Lease | undefined;
   // When the request was sent that made us the holder: others count from no earlier.
