@@ -10,7 +10,7 @@ import type {
 import { rfc3339 } from '../../std/clock.ts';
 import { isExpired, isOver } from './pod-plan.ts';
 import type { PodView } from './pod-view.ts';
-import { exitCodeOf, initProgress, isContainerReady, isSidecar, isStarted, lastAttempt } from './pod-view.ts';
+import { exitCodeOf, initProgress, isContainerReady, isSidecar, isStarted, lastAttempt, restarts } from './pod-view.ts';
 import type { Container } from './runtimes/runtime.ts';
 
 export interface StatusContext {
@@ -178,7 +178,9 @@ function stateOf(view: PodView, container: ContainerSpec, mayRun: boolean, conte
       mayRun && (view.pod.spec.initContainers ?? []).length === 0 ? 'ContainerCreating' : 'PodInitializing';
     return { waiting: { reason: view.hasSandbox || reason === 'PodInitializing' ? reason : 'ContainerCreating' } };
   }
-  if (backoff !== undefined && backoff.until > context.now) {
+  const isInit = (view.pod.spec.initContainers ?? []).includes(container);
+  const comesBack = restarts(view.pod, container, exitCodeOf(last), isInit);
+  if (comesBack && backoff !== undefined && backoff.until > context.now) {
     const { name, namespace = '', uid = '' } = view.pod.metadata;
     const pod = `${name}_${namespace}(${uid})`;
     const message = `back-off ${wait(backoff.ms)} restarting failed container=${container.name} pod=${pod}`;
