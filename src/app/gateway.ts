@@ -20,6 +20,7 @@ import { createAuthorizer } from '../authz/authorizer.ts';
 import type { Authorizer } from '../authz/authorizer.ts';
 import { escalationOf } from '../authz/escalation.ts';
 import { createResources } from '../core/resources/registry.ts';
+import type { InternalRows } from '../core/resources/services/allocator.ts';
 import { defaultRanges } from '../core/resources/services/ranges.ts';
 import { createStore } from '../core/store/create-store.ts';
 import { createSealing } from '../core/store/sealing.ts';
@@ -219,18 +220,12 @@ function refuseEscalation(authorizer: Authorizer) {
   };
 }
 
-/** Records of writes that the gateway makes of itself, such as holding a cluster IP. */
-function internalRows(recorder: Recorder) {
-  return ({
-    key,
-    revision,
-  }: {
-    readonly key: { readonly resource: string; readonly namespace: string; readonly name: string };
-    readonly revision: bigint;
-  }): readonly AuditRow[] => {
+/** Records of writes that the gateway makes of itself, such as holding a cluster IP: one record a write, however often its batch is formed. */
+function internalRows(recorder: Recorder): InternalRows<AuditRow> {
+  return ({ kind, key }) => {
     const [resource = '', ...group] = key.resource.split('.');
     const recording = recorder.begin({
-      verb: 'create',
+      verb: kind,
       requestURI: '',
       isResource: true,
       group: group.join('.'),
@@ -244,18 +239,19 @@ function internalRows(recorder: Recorder) {
       traceId: '',
     });
     recording.authenticated({ name: 'system:apiserver', uid: '', groups: ['system:masters'], extra: {} }, 'internal');
-    const grant = {
-      bindingKind: 'builtin',
-      bindingNamespace: '',
-      binding: '',
-      roleKind: 'builtin',
-      role: 'system:masters',
-      rule: 0,
-    } as const;
-    recording.decided({ allowed: true, reason: 'the gateway acts for itself', grant });
-    return recording.changeRows(201, revision);
+    recording.decided({ allowed: true, reason: 'the gateway acts for itself', grant: ownRight });
+    return (revision) => recording.changeRows(kind === 'create' ? 201 : 200, revision);
   };
 }
+
+const ownRight = {
+  bindingKind: 'builtin',
+  bindingNamespace: '',
+  binding: '',
+  roleKind: 'builtin',
+  role: 'system:masters',
+  rule: 0,
+} as const;
 
 function repeat(clock: Clock, ms: number, run: () => Promise<void>, log: Logger): Running {
   const ended = new AbortController();

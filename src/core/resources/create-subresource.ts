@@ -89,11 +89,7 @@ async function evict<Row>(
       // The budget is spent before the pod goes: two evictions at once cannot both use the last disruption.
       if (spent === undefined) continue;
       const mutation = { kind: 'update', key: spent.key, object: verdict.budget, expected: spent.revision } as const;
-      if (
-        (await writer.store.write(mutation, (revision) => writer.internalRows({ key: spent.key, revision })))
-          .outcome !== 'committed'
-      )
-        continue;
+      if ((await writer.store.write(mutation, writer.internalRows(mutation))).outcome !== 'committed') continue;
     }
     const preconditions = {
       ...remove.preconditions,

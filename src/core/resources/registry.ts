@@ -44,7 +44,7 @@ export interface ResourcesOptions<Row> {
 /** Every served resource over `store`. */
 export function createResources<Row>(options: ResourcesOptions<Row>): Resources<Row> {
   const { store, clock, random, uid, guards } = options;
-  const internalRows: InternalRows<Row> = options.internalRows ?? (() => []);
+  const internalRows: InternalRows<Row> = options.internalRows ?? (() => () => []);
   const writer: Writer<Row> = {
     internalRows,
     store,

@@ -10,7 +10,7 @@ import { StatusError, invalid } from '../../../api/status.ts';
 import type { Clock } from '../../../std/clock.ts';
 import { parseInstant, rfc3339 } from '../../../std/clock.ts';
 import { at, fieldsOf, isFields, listOf } from '../../../std/value.ts';
-import type { Key, Store, Stored } from '../../store/store.ts';
+import type { Key, Mutation, Store, Stored, Verdict } from '../../store/store.ts';
 import { storageName } from '../address.ts';
 import { invalidValue } from '../validate/causes.ts';
 import { addressNeed, carriedOver, heldBy, needsHealthPort, needsNodePorts, withAddress } from './plan.ts';
@@ -39,7 +39,7 @@ export interface ServiceAllocator {
 }
 
 /** Records the allocator's own writes; they happen on behalf of a service's write, which has its own record. */
-export type InternalRows<Row> = (change: { readonly key: Key; readonly revision: bigint }) => readonly Row[];
+export type InternalRows<Row> = (mutation: Mutation) => (revision: bigint) => readonly Row[];
 
 export function createServiceAllocator<Row>(deps: {
   readonly store: Store<Row>;
@@ -53,8 +53,8 @@ export function createServiceAllocator<Row>(deps: {
 
   const hold = async (key: Key, service: KubeObject): Promise<boolean> => {
     const object = heldObject(key, service, rfc3339(deps.clock.now()));
-    const write = async (mutation: Parameters<Store['write']>[0]): Promise<Awaited<ReturnType<Store['write']>>> =>
-      await deps.store.write(mutation, (revision) => deps.internalRows({ key, revision }));
+    const write = async (mutation: Mutation): Promise<Verdict> =>
+      await deps.store.write(mutation, deps.internalRows(mutation));
     const verdict = await write({ kind: 'create', key, object });
     if (verdict.outcome === 'committed') return true;
     if (verdict.outcome !== 'exists') throw new StatusError('InternalError', `cannot hold ${key.name} for a service`);
@@ -76,9 +76,8 @@ export function createServiceAllocator<Row>(deps: {
   const free = async (key: Key): Promise<void> => {
     const held = await deps.store.get(key, { kind: 'current' });
     if (held === undefined) return;
-    await deps.store.write({ kind: 'delete', key, expected: held.revision }, (revision) =>
-      deps.internalRows({ key, revision }),
-    );
+    const mutation = { kind: 'delete', key, expected: held.revision } as const;
+    await deps.store.write(mutation, deps.internalRows(mutation));
   };
 
   const randomNumber = (): number => Buffer.from(deps.random(4)).readUInt32BE(0);
