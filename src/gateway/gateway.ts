@@ -138,6 +138,10 @@ export async function createGateway(deps: GatewayDeps, options: GatewayOptions):
   const server = await startServer(
     {
       request: (request, response, peer) => {
+        if (request.method === 'GET') {
+          serveGet(app, { incoming: request, outgoing: response, peer }, log);
+          return;
+        }
         peers.set(request, peer);
         listener(request, response).catch((error: unknown) => log.error('a request was lost', { error }));
       },
@@ -191,7 +195,7 @@ function createApp(
     readonly bodyDeadlineMs: number;
   },
 ): Hono<{ Bindings: Bindings }> {
-  const app = new Hono<{ Bindings: Bindings }>();
+  const app = new Hono<{ Bindings: Bindings }>({ getPath: () => '/' });
   app.all('*', async (context) => {
     const { incoming, outgoing, peer = { address: '', certificate: undefined } } = context.env;
     if (incoming !== undefined && outgoing !== undefined) {
@@ -202,6 +206,22 @@ function createApp(
     return respondToFetch(chain, handle, inboundFromFetch(context.req.raw, peer, around.stopping), around.log);
   });
   return app;
+}
+
+const anyGet = new Request('https://gateway/');
+
+/**
+ * A GET from a socket. Its handler reads Node's own request, and no body can be left unread, so no Request is built
+ * for each one: that, and what watches over its end, cost more than routing (see docs/adr, what bounds a request).
+ */
+function serveGet(app: Hono<{ Bindings: Bindings }>, bindings: Required<Bindings>, log: Logger): void {
+  const lost = (error: unknown): void => {
+    log.error('a request was lost', { error });
+    bindings.outgoing.destroy();
+  };
+  Promise.resolve(app.fetch(anyGet, bindings)).then((response) => {
+    if (response !== RESPONSE_ALREADY_SENT) lost(new Error(`the app answered ${response.status} instead of the chain`));
+  }, lost);
 }
 
 /** The response begins when the chain has an answer; the chain goes on until its body has been read. */

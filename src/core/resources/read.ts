@@ -9,15 +9,17 @@ import { freshnessOfGet, freshnessOfList } from './freshness.ts';
 import type { ListOptions, ListResult, ReadOptions } from './resources.ts';
 import { selectionOf } from './selection.ts';
 
-/** The object that `address` names. Throws NotFound. */
+/**
+ * The object that `address` names. Throws NotFound. What it may wait for, the store bounds to seconds: it takes no signal,
+ * because a signal for each request costs more than the read.
+ */
 export async function readOne(
   store: Pick<Store, 'get' | 'list' | 'watch'>,
   address: Address,
   options: ReadOptions,
-  signal: AbortSignal,
 ): Promise<Stored> {
   const { type, of, target } = address;
-  const stored = await store.get(keyOf(type, target.namespace, target.name), freshnessOfGet(options), signal);
+  const stored = await store.get(keyOf(type, target.namespace, target.name), freshnessOfGet(options));
   if (stored === undefined) throw notFound(of, target.name);
   return servedFrom(type, stored);
 }

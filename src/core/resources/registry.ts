@@ -62,9 +62,9 @@ export function createResources<Row>(options: ResourcesOptions<Row>): Resources<
     }),
   };
   return {
-    get: async (call, target, read) => {
+    get: async (_call, target, read) => {
       const address = addressOf(target);
-      const stored = await readOne(store, address, read, call.signal);
+      const stored = await readOne(store, address, read);
       if (address.subresource?.name !== 'scale') return stored;
       const object = viewOf(address.type, address.subresource).of(stored.object);
       return { ...stored, object, json: Buffer.from(JSON.stringify(object)) };

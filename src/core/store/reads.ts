@@ -22,6 +22,8 @@ export async function readObject(
   deps: ReadDeps,
   { key, fresh, signal }: { readonly key: Key; readonly fresh: Freshness; readonly signal: AbortSignal | undefined },
 ): Promise<Stored | undefined> {
+  signal?.throwIfAborted();
+  if (fresh.kind === 'any' || (fresh.kind === 'current' && deps.presence.holds)) return deps.cache.get(key);
   await refresh(deps, fresh, signal);
   if (fresh.kind !== 'exact') return deps.cache.get(key);
   return (await viewAt(deps, key.resource, fresh.revision)).objects.get(textOf(key));
