@@ -69,6 +69,7 @@ export async function testCluster(): Promise<TestCluster> {
   });
   const seen: Seen[] = [];
   const fault: TestCluster['fault'] = { before: undefined };
+  const open = new Set<Request>(); // as a connection would, keeps those that nobody answers from being collected
   let cut = new AbortController();
   let busy = 0;
   let moves = 0;
@@ -76,12 +77,14 @@ export async function testCluster(): Promise<TestCluster> {
   const fetch: Fetch = async (request) => {
     busy++;
     moves++;
+    open.add(request);
     try {
       return await answer(request);
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
       return json(error.code, toStatus(error));
     } finally {
+      open.delete(request);
       busy--;
       moves++;
     }
