@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 // unit: no database, no process, no network; what `npm run check` runs.
 // integration: real Postgres, kernel, processes, one room at a time.
-// e2e: the built program driven by real clients.
+// e2e: the built program driven by real clients, one file after another.
+// One project after the other: what waits for a deadline should not wait for a neighbour's processor.
 const integration = ['test/**/*.integration.test.ts', 'test/conformance/**/*.test.ts'];
 
 export default defineConfig({
@@ -14,10 +15,17 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...integration, 'test/e2e/**'],
           testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
-        test: { name: 'integration', include: integration, testTimeout: 60_000, hookTimeout: 60_000 },
+        test: {
+          name: 'integration',
+          include: integration,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         test: {
@@ -26,6 +34,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
