@@ -72,8 +72,8 @@ export function startController(options: ControllerOptions): Controller {
       if (!signal.aborted) {
         const times = failures.get(key) ?? 0;
         failures.set(key, times + 1);
-        // A conflict only says that our copy was behind; the event that shows it is on its way.
-        const expected = error instanceof StatusError && error.reason === 'Conflict';
+        // A conflict, or an object that is gone, only says that our copy was behind; the event that shows it is on its way.
+        const expected = error instanceof StatusError && (error.reason === 'Conflict' || error.reason === 'NotFound');
         log[expected ? 'debug' : 'warn']('reconcile failed', { controller: options.name, key, error });
         later(key, Math.min(backoffMs.first * 2 ** times, backoffMs.most));
       }
