@@ -58,6 +58,11 @@ export class StatusError extends Error {
   }
 }
 
+/** Whether `error` is an answer with one of `reasons`. */
+export function failedWith(error: unknown, ...reasons: readonly Reason[]): error is StatusError {
+  return error instanceof StatusError && reasons.includes(error.reason);
+}
+
 /** The object that goes out for `error`. */
 export function toStatus(error: StatusError): Status {
   return {

@@ -3,13 +3,13 @@
  * audit trail): the system namespaces, priority classes, and the service by which pods find the gateway.
  */
 import type { KubeObject } from '../api/meta.ts';
-import { StatusError } from '../api/status.ts';
 import type { Namespace, Service } from '../api/types/core.ts';
 import type { EndpointSlice } from '../api/types/discovery.ts';
 import type { PriorityClass } from '../api/types/scheduling.ts';
 import { planDefaultRoles } from '../authz/default-roles.ts';
 import { createClient } from '../core/cluster/client.ts';
 import type { ClusterClient, Draft } from '../core/cluster/client.ts';
+import { ignoring } from '../core/cluster/ignoring.ts';
 import {
   clusterRoles,
   endpointSlices,
@@ -111,12 +111,8 @@ async function ensure<T extends ClusterObject>(
   signal: AbortSignal,
 ): Promise<void> {
   const { namespace, name = '' } = object.metadata;
-  try {
-    await client.get(of, { namespace, name }, signal);
-  } catch (error) {
-    if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
-    await create(client, of, object, signal);
-  }
+  const there = await ignoring(['NotFound'], () => client.get(of, { namespace, name }, signal));
+  if (there === undefined) await create(client, of, object, signal);
 }
 
 async function create<T extends ClusterObject>(
@@ -125,12 +121,8 @@ async function create<T extends ClusterObject>(
   object: Draft<T>,
   signal: AbortSignal,
 ): Promise<void> {
-  try {
-    await client.create(of, object, signal);
-  } catch (error) {
-    // Another gateway of the same cluster started at the same time.
-    if (!(error instanceof StatusError && error.reason === 'AlreadyExists')) throw error;
-  }
+  // Another gateway of the same cluster may have started at the same time.
+  await ignoring(['AlreadyExists'], () => client.create(of, object, signal));
 }
 
 function kubernetesService(clusterIP: string): Draft<Service> {

@@ -3,9 +3,9 @@
  * network policies. Changes go to the compiler as they come; one worker writes what differs, whoever made the
  * difference, so a list that somebody edits or deletes is put right as well.
  */
-import { StatusError } from '../api/status.ts';
 import { startInformer } from '../core/cluster/informer.ts';
 import type { Informer } from '../core/cluster/informer.ts';
+import { ignoring } from '../core/cluster/ignoring.ts';
 import { networkPolicies } from '../core/cluster/resource-ref.ts';
 import type { ClusterObject, ResourceRef } from '../core/cluster/resource-ref.ts';
 import type { ControllerContext } from '../core/controllers/context.ts';
@@ -89,7 +89,7 @@ async function write(options: {
     objects: readonly T[],
   ): Promise<void> => {
     await inParallel(objects, async (object) => {
-      await unlessGone(client.delete(of, object.metadata, {}, signal));
+      await ignoring(['NotFound'], () => client.delete(of, object.metadata, {}, signal));
       ledger.gone(object.metadata.name);
     });
   };
@@ -184,12 +184,4 @@ async function inParallel<T>(items: readonly T[], run: (item: T) => Promise<void
     for (const item of rest) await run(item);
   };
   await Promise.all(Array.from({ length: Math.min(parallelWrites, items.length) }, work));
-}
-
-async function unlessGone(deletion: Promise<unknown>): Promise<void> {
-  try {
-    await deletion;
-  } catch (error) {
-    if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
-  }
 }

@@ -5,10 +5,10 @@
  */
 import type { Pod, Service } from '../api/types/core.ts';
 import type { EndpointSlice } from '../api/types/discovery.ts';
-import { StatusError } from '../api/status.ts';
 import type { ClusterClient } from '../core/cluster/client.ts';
 import { startInformer } from '../core/cluster/informer.ts';
 import type { Informer } from '../core/cluster/informer.ts';
+import { ignoring } from '../core/cluster/ignoring.ts';
 import { endpointSlices, services as servicesRef } from '../core/cluster/resource-ref.ts';
 import { startController } from '../core/controllers/controller.ts';
 import type { PodNetworkGuard } from '../core/node/pod-worker.ts';
@@ -206,9 +206,6 @@ class PolicyInForce {
 }
 
 async function report(client: ClusterClient, node: string, status: NodeAllowListStatus): Promise<void> {
-  try {
-    await client.patch(nodeAllowLists, { name: node }, { kind: 'merge', body: { status }, subresource: 'status' });
-  } catch (error) {
-    if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error; // the list went meanwhile
-  }
+  const patch = { kind: 'merge', body: { status }, subresource: 'status' } as const;
+  await ignoring(['NotFound'], () => client.patch(nodeAllowLists, { name: node }, patch)); // the list went meanwhile
 }

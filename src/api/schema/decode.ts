@@ -1,6 +1,6 @@
 /** Request bodies, in any of the three spellings clients send (JSON, YAML, protobuf), to objects of one form. */
 import { isMap, isPair, isScalar, isSeq, parseDocument } from 'yaml';
-import { badRequest, StatusError } from '../status.ts';
+import { StatusError, badRequest, failedWith } from '../status.ts';
 import { conform } from './conform.ts';
 import type { Fields } from './conform.ts';
 import type { ObjectSchema } from './form.ts';
@@ -123,8 +123,7 @@ function cannotBeHandled<T>(expected: Expected, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (error instanceof StatusError && error.reason === 'BadRequest')
-      throw badRequest(`${handledAs(expected)}: ${error.message}`, error);
+    if (failedWith(error, 'BadRequest')) throw badRequest(`${handledAs(expected)}: ${error.message}`, error);
     throw error;
   }
 }

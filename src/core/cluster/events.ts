@@ -1,10 +1,10 @@
 /** Events as `kubectl describe` and `kubectl events` show them: equal ones are counted, not repeated. */
-import { StatusError } from '../../api/status.ts';
 import { rfc3339 } from '../../std/clock.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import type { Event } from '../../api/types/core.ts';
 import type { ClusterClient } from './client.ts';
+import { ignoring } from './ignoring.ts';
 import type { ClusterObject } from './resource-ref.ts';
 import { events } from './resource-ref.ts';
 
@@ -49,12 +49,8 @@ export function createEventRecorder(options: {
     if (before === undefined) return client.create(events, { ...event, count: times });
     const body = { count: (before.count ?? 1) + times, lastTimestamp: event.lastTimestamp };
     const at = { namespace: before.metadata.namespace, name: before.metadata.name };
-    try {
-      return await client.patch(events, at, { kind: 'merge', body });
-    } catch (error) {
-      if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
-      return client.create(events, { ...event, count: times }); // the first one was old enough to be removed
-    }
+    const counted = await ignoring(['NotFound'], () => client.patch(events, at, { kind: 'merge', body }));
+    return counted ?? client.create(events, { ...event, count: times }); // the first one was old enough to be removed
   };
 
   return {

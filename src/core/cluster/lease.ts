@@ -5,13 +5,13 @@
  * `leaseDurationMs` after the last renewal that *they saw*, by their own clock, so clocks need not agree.
  */
 import { setMaxListeners } from 'node:events';
-import { StatusError } from '../../api/status.ts';
 import type { Lease } from '../../api/types/coordination.ts';
 import { deadline, rfc3339Micro } from '../../std/clock.ts';
 import { without } from '../../std/value.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import type { ClusterClient } from './client.ts';
+import { ignoring } from './ignoring.ts';
 import { leases } from './resource-ref.ts';
 
 // A holder that dies is followed within 15 s: its last renewal may be seen one look late, its end one more.
@@ -73,14 +73,8 @@ function createCandidate(options: ElectionOptions): Candidate {
   // When the request was sent that made us the holder: others count from no earlier.
   let acquired = 0;
 
-  const read = async (signal: AbortSignal): Promise<Lease | undefined> => {
-    try {
-      return await client.get(leases, { namespace, name }, signal);
-    } catch (error) {
-      if (error instanceof StatusError && error.reason === 'NotFound') return undefined;
-      throw error;
-    }
-  };
+  const read = (signal: AbortSignal): Promise<Lease | undefined> =>
+    ignoring(['NotFound'], () => client.get(leases, { namespace, name }, signal));
   const specOf = (lease: Lease | undefined, holder: string): Lease['spec'] => {
     const now = rfc3339Micro(clock.now());
     const ours = lease?.spec.holderIdentity === holder;

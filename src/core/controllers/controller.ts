@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
-import { StatusError } from '../../api/status.ts';
+import { failedWith } from '../../api/status.ts';
 
 /** `{}` waits for a change; `{ requeueAfterMs }` looks again then. A thrown error backs off. */
 export type Reconcile = (key: string, signal: AbortSignal) => Promise<{ readonly requeueAfterMs?: number }>;
@@ -73,7 +73,7 @@ export function startController(options: ControllerOptions): Controller {
         const times = failures.get(key) ?? 0;
         failures.set(key, times + 1);
         // A conflict, or an object that is gone, only says that our copy was behind; the event that shows it is on its way.
-        const expected = error instanceof StatusError && (error.reason === 'Conflict' || error.reason === 'NotFound');
+        const expected = failedWith(error, 'Conflict', 'NotFound');
         log[expected ? 'debug' : 'warn']('reconcile failed', { controller: options.name, key, error });
         later(key, Math.min(backoffMs.first * 2 ** times, backoffMs.most));
       }

@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Deployment, ReplicaSet } from '../../api/types/apps.ts';
 import type { PodTemplateSpec } from '../../api/types/core.ts';
-import { StatusError } from '../../api/status.ts';
+import { failedWith } from '../../api/status.ts';
 import { canonicalJson } from '../../std/json.ts';
 import type { ClusterClient } from '../cluster/client.ts';
 import type { EventRecorder } from '../cluster/events.ts';
+import { ignoring } from '../cluster/ignoring.ts';
 import { deployments as deploymentsRef, replicaSets as replicaSetsRef } from '../cluster/resource-ref.ts';
 import type { ControllerContext } from './context.ts';
 import { keyOf, recorderFor, splitKey, whenAllSynced } from './context.ts';
@@ -155,7 +156,7 @@ export function reconcileDeployment({ informers, client, recorder, writes, setWr
         if ((made.spec.replicas ?? 0) > 0) announce(made, 0, made.spec.replicas ?? 0);
         return made;
       } catch (error) {
-        if (!(error instanceof StatusError && error.reason === 'AlreadyExists')) throw error;
+        if (!failedWith(error, 'AlreadyExists')) throw error;
         const there = await client.get(replicaSetsRef, { namespace, name: set.metadata.name }, signal);
         const ours = controllerOf(there)?.uid === deployment.metadata.uid;
         if (ours && isSameTemplate(deployment.spec.template, there.spec.template)) return there;
@@ -178,12 +179,10 @@ export function reconcileDeployment({ informers, client, recorder, writes, setWr
 
     async function cleanUp(): Promise<void> {
       for (const set of planCleanup(deployment, old)) {
-        try {
-          const preconditions = { uid: set.metadata.uid ?? '' };
-          setWrites.note(key, await client.delete(replicaSetsRef, set.metadata, { preconditions }, signal));
-        } catch (error) {
-          if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
-        }
+        const preconditions = { uid: set.metadata.uid ?? '' };
+        await ignoring(['NotFound'], async () =>
+          setWrites.note(key, await client.delete(replicaSetsRef, set.metadata, { preconditions }, signal)),
+        );
       }
     }
 

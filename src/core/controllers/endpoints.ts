@@ -1,9 +1,9 @@
 /** EndpointSlices of every service with a selector, and the older Endpoints object that shows the same. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Endpoints, Pod, Service } from '../../api/types/core.ts';
-import { StatusError } from '../../api/status.ts';
 import { matchesLabels, selectorOf } from '../../api/selector.ts';
 import type { ClusterClient } from '../cluster/client.ts';
+import { ignoring } from '../cluster/ignoring.ts';
 import { endpoints as endpointsRef, endpointSlices as slicesRef } from '../cluster/resource-ref.ts';
 import type { ControllerContext } from './context.ts';
 import { keyOf, splitKey, whenAllSynced } from './context.ts';
@@ -80,13 +80,10 @@ export function reconcileEndpoints({ informers, client, writes }: Deps): Reconci
 
     async function mirror(of: Service, selected: readonly Pod[]): Promise<void> {
       const wanted = endpointsOf(of, selected);
-      try {
-        const known = await client.get(endpointsRef, { namespace, name }, signal);
-        if (isDeepStrictEqual(known.subsets ?? [], wanted.subsets)) return;
+      const known = await ignoring(['NotFound'], () => client.get(endpointsRef, { namespace, name }, signal));
+      if (known === undefined) await client.create(endpointsRef, wanted, signal);
+      else if (!isDeepStrictEqual(known.subsets ?? [], wanted.subsets)) {
         await client.update(endpointsRef, { ...known, subsets: wanted.subsets ?? [] }, undefined, signal);
-      } catch (error) {
-        if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
-        await client.create(endpointsRef, wanted, signal);
       }
     }
   };

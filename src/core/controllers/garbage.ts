@@ -4,10 +4,10 @@
  */
 import type { OwnerReference } from '../../api/types/meta.ts';
 import { parseApiVersion } from '../../api/meta.ts';
-import { StatusError } from '../../api/status.ts';
 import type { ClusterClient } from '../cluster/client.ts';
 import { discoverResources } from '../cluster/discovery.ts';
 import { startInformer } from '../cluster/informer.ts';
+import { ignoring } from '../cluster/ignoring.ts';
 import type { ClusterObject, ResourceRef } from '../cluster/resource-ref.ts';
 import type { ControllerContext } from './context.ts';
 import { startController } from './controller.ts';
@@ -98,7 +98,7 @@ export function reconcileObject(deps: {
     }
     const hasDependents = graph.dependentsOf(node.uid).length > 0;
     const propagationPolicy = waiting.length > 0 && hasDependents ? 'Foreground' : 'Background';
-    await gone(() =>
+    await ignoring(['NotFound'], () =>
       client.delete(node.resource, node.metadata, { propagationPolicy, preconditions: { uid: node.uid } }, signal),
     );
     return {};
@@ -118,14 +118,9 @@ export function reconcileObject(deps: {
     if (of === undefined) return 'solid'; // a kind that is not served: nothing can be said, so nothing is deleted
     const namespace = of.namespaced ? dependent.metadata.namespace : undefined;
     if (of.namespaced && namespace === undefined) return 'solid'; // an owner must be of the dependent's namespace
-    try {
-      const live = await client.get(of, { namespace, name: owner.name }, signal);
-      if (live.metadata.uid !== owner.uid) return 'absent';
-      return isForeground(live.metadata) ? 'waiting' : 'solid';
-    } catch (error) {
-      if (error instanceof StatusError && error.reason === 'NotFound') return 'absent';
-      throw error;
-    }
+    const live = await ignoring(['NotFound'], () => client.get(of, { namespace, name: owner.name }, signal));
+    if (live?.metadata.uid !== owner.uid) return 'absent';
+    return isForeground(live.metadata) ? 'waiting' : 'solid';
   }
 
   async function deleteDependents(node: GraphNode, signal: AbortSignal): Promise<{ readonly requeueAfterMs?: number }> {
@@ -153,26 +148,17 @@ export function reconcileObject(deps: {
     const ownerReferences = owners.length === 0 ? null : owners;
     const { resourceVersion } = node.metadata; // a conflict brings a newer view
     const body = { metadata: { uid: node.uid, resourceVersion, ownerReferences } };
-    await gone(() => client.patch(node.resource, node.metadata, { kind: 'merge', body }, signal));
+    await ignoring(['NotFound'], () => client.patch(node.resource, node.metadata, { kind: 'merge', body }, signal));
   }
 
   async function dropFinalizer(node: GraphNode, finalizer: string, signal: AbortSignal): Promise<void> {
     const rest = (node.metadata.finalizers ?? []).filter((each) => each !== finalizer);
     const { resourceVersion } = node.metadata;
     const body = { metadata: { uid: node.uid, resourceVersion, finalizers: rest.length === 0 ? null : rest } };
-    await gone(() => client.patch(node.resource, node.metadata, { kind: 'merge', body }, signal));
+    await ignoring(['NotFound'], () => client.patch(node.resource, node.metadata, { kind: 'merge', body }, signal));
   }
 }
 
 function isForeground(metadata: GraphNode['metadata']): boolean {
   return metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).includes(foreground);
-}
-
-/** Runs `change`; that the object is gone, or is another one by now, is as good as done. */
-async function gone(change: () => Promise<unknown>): Promise<void> {
-  try {
-    await change();
-  } catch (error) {
-    if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
-  }
 }

@@ -1,10 +1,10 @@
 /** Namespace deletion: everything inside goes first, then the `kubernetes` finalizer, and with it the namespace. */
 import type { Namespace } from '../../api/types/core.ts';
-import { StatusError } from '../../api/status.ts';
 import { rfc3339 } from '../../std/clock.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { ClusterClient } from '../cluster/client.ts';
 import { discoverResources } from '../cluster/discovery.ts';
+import { ignoring } from '../cluster/ignoring.ts';
 import { namespaces as namespacesRef } from '../cluster/resource-ref.ts';
 import type { ResourceRef } from '../cluster/resource-ref.ts';
 import type { ControllerContext } from './context.ts';
@@ -136,10 +136,7 @@ export function reconcileNamespace(deps: {
 
   async function finalize(namespace: Namespace, signal: AbortSignal): Promise<void> {
     const finalizers = (namespace.spec.finalizers ?? []).filter((each) => each !== finalizer);
-    try {
-      await client.update(namespacesRef, { ...namespace, spec: { ...namespace.spec, finalizers } }, 'finalize', signal);
-    } catch (error) {
-      if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
-    }
+    const finalized = { ...namespace, spec: { ...namespace.spec, finalizers } };
+    await ignoring(['NotFound'], () => client.update(namespacesRef, finalized, 'finalize', signal));
   }
 }

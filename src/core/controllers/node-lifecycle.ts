@@ -4,8 +4,9 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Node, NodeCondition, Pod, Taint, Toleration } from '../../api/types/core.ts';
-import { StatusError } from '../../api/status.ts';
+import type { Reason } from '../../api/status.ts';
 import { parseInstant, rfc3339 } from '../../std/clock.ts';
+import { ignoring } from '../cluster/ignoring.ts';
 import { nodes as nodesRef, pods as podsRef } from '../cluster/resource-ref.ts';
 import type { ControllerContext } from './context.ts';
 import { nodeLeaseNamespace, recorderFor, whenAllSynced } from './context.ts';
@@ -15,6 +16,9 @@ import { planPodCIDR } from './node-addresses.ts';
 import { isFinished, isTerminating } from './pod-state.ts';
 
 const identity = 'node-controller';
+
+/** Somebody else removed or changed the object meanwhile: the next look sees how it is. */
+const raced: readonly Reason[] = ['NotFound', 'Conflict'];
 
 /** A node is given up when it was silent for this long. Upstream waits 40 s; agents here renew every 5 s, so 20 s are four beats. */
 const graceMs = 20_000;
@@ -187,7 +191,9 @@ function reconcileNode(context: ControllerContext, options: NodeLifecycleOptions
         lastTransitionTime: rfc3339(clock.now()),
       };
       const conditions = (pod.status?.conditions ?? []).map((each) => (each.type === 'Ready' ? changed : each));
-      await tolerant(() => client.update(podsRef, { ...pod, status: { ...pod.status, conditions } }, 'status', signal));
+      await ignoring(raced, () =>
+        client.update(podsRef, { ...pod, status: { ...pod.status, conditions } }, 'status', signal),
+      );
     }
   }
 
@@ -219,7 +225,7 @@ function reconcileNode(context: ControllerContext, options: NodeLifecycleOptions
       }
       const { namespace, name: podName, uid = '' } = pod.metadata;
       recorder.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace ?? ''}/${podName}`);
-      await tolerant(() => client.delete(podsRef, pod.metadata, { preconditions: { uid } }, signal));
+      await ignoring(raced, () => client.delete(podsRef, pod.metadata, { preconditions: { uid } }, signal));
       removed.set(uid, name);
     }
     const there = new Set(informers.pods.byIndex('node', name).map(({ metadata }) => metadata.uid));
@@ -240,17 +246,10 @@ function reconcileNode(context: ControllerContext, options: NodeLifecycleOptions
     if (wait > 0) return { requeueAfterMs: wait };
     for (const pod of orphans) {
       const preconditions = { uid: pod.metadata.uid ?? '' };
-      await tolerant(() => client.delete(podsRef, pod.metadata, { gracePeriodSeconds: 0, preconditions }, signal));
+      await ignoring(raced, () =>
+        client.delete(podsRef, pod.metadata, { gracePeriodSeconds: 0, preconditions }, signal),
+      );
     }
     return {};
-  }
-}
-
-/** Somebody else removed or changed the object meanwhile: the next look sees how it is. */
-async function tolerant(change: () => Promise<unknown>): Promise<void> {
-  try {
-    await change();
-  } catch (error) {
-    if (!(error instanceof StatusError && (error.reason === 'NotFound' || error.reason === 'Conflict'))) throw error;
   }
 }

@@ -3,9 +3,9 @@
  * let go because labels changed. The decision is pure; `claim` carries it out.
  */
 import type { LabelSelector, ObjectMeta, OwnerReference } from '../../api/types/meta.ts';
-import { StatusError } from '../../api/status.ts';
 import { matchesLabels, selectorOf } from '../../api/selector.ts';
 import type { ClusterClient } from '../cluster/client.ts';
+import { ignoring } from '../cluster/ignoring.ts';
 import type { ClusterObject, ResourceRef } from '../cluster/resource-ref.ts';
 
 export interface Claim<T> {
@@ -68,13 +68,8 @@ async function isLive<O extends ClusterObject>(
   { metadata }: O,
   signal: AbortSignal,
 ): Promise<boolean> {
-  try {
-    const live = await client.get(ref, metadata, signal);
-    return live.metadata.uid === metadata.uid && live.metadata.deletionTimestamp === undefined;
-  } catch (error) {
-    if (error instanceof StatusError && error.reason === 'NotFound') return false;
-    throw error;
-  }
+  const live = await ignoring(['NotFound'], () => client.get(ref, metadata, signal));
+  return live !== undefined && live.metadata.uid === metadata.uid && live.metadata.deletionTimestamp === undefined;
 }
 
 /** The reference by which `owner` controls an object that it makes. */
@@ -102,11 +97,6 @@ async function patchOwners<T extends ClusterObject>(
   signal: AbortSignal,
 ): Promise<T | undefined> {
   const { namespace, name, uid } = object.metadata;
-  try {
-    const body = { metadata: { uid, ownerReferences } }; // the uid makes sure that it is still the same object
-    return await client.patch(of, { namespace, name }, { kind: 'merge', body }, signal);
-  } catch (error) {
-    if (error instanceof StatusError && error.reason === 'NotFound') return undefined;
-    throw error;
-  }
+  const body = { metadata: { uid, ownerReferences } }; // the uid makes sure that it is still the same object
+  return ignoring(['NotFound'], () => client.patch(of, { namespace, name }, { kind: 'merge', body }, signal));
 }

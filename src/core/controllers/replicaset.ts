@@ -7,6 +7,7 @@ import { matchesLabels, selectorOf } from '../../api/selector.ts';
 import { rfc3339 } from '../../std/clock.ts';
 import type { ClusterClient, Draft } from '../cluster/client.ts';
 import type { EventRecorder } from '../cluster/events.ts';
+import { ignoring } from '../cluster/ignoring.ts';
 import { pods as podsRef, replicaSets as replicaSetsRef } from '../cluster/resource-ref.ts';
 import type { ControllerContext } from './context.ts';
 import { keyOf, recorderFor, splitKey, whenAllSynced } from './context.ts';
@@ -151,14 +152,11 @@ export function reconcileReplicaSet({ informers, client, recorder, writes, clock
     }
 
     async function removePod(of: ReplicaSet, pod: Pod): Promise<void> {
-      try {
-        const preconditions = { uid: pod.metadata.uid ?? '' };
+      const preconditions = { uid: pod.metadata.uid ?? '' };
+      await ignoring(['NotFound', 'Conflict'], async () => {
         writes.note(key, await client.delete(podsRef, pod.metadata, { preconditions }, signal));
         recorder.event(of, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
-      } catch (error) {
-        if (!(error instanceof StatusError && (error.reason === 'NotFound' || error.reason === 'Conflict')))
-          throw error;
-      }
+      });
     }
   };
 

@@ -1,5 +1,5 @@
 /** Every namespace has a `default` service account and the CA by which its pods trust the gateway. */
-import { StatusError } from '../../api/status.ts';
+import { ignoring } from '../cluster/ignoring.ts';
 import { configMaps, serviceAccounts as serviceAccountsRef } from '../cluster/resource-ref.ts';
 import type { ControllerContext } from './context.ts';
 import { rootCAName, whenAllSynced } from './context.ts';
@@ -20,7 +20,7 @@ export async function runServiceAccounts(context: ControllerContext, ca: string)
     name: 'service-account-controller',
     reconcile: async (namespace) => {
       if (!live(namespace) || informers.serviceAccounts.get(namespace, 'default') !== undefined) return {};
-      await ignoring('AlreadyExists', () =>
+      await ignoring(['AlreadyExists'], () =>
         accountsClient.create(serviceAccountsRef, { metadata: { namespace, name: 'default' } }, signal),
       );
       return {};
@@ -34,7 +34,7 @@ export async function runServiceAccounts(context: ControllerContext, ca: string)
       const known = informers.rootCAs.get(namespace, rootCAName);
       const data = { 'ca.crt': ca };
       if (known === undefined) {
-        await ignoring('AlreadyExists', () =>
+        await ignoring(['AlreadyExists'], () =>
           rootCAClient.create(configMaps, { metadata: { namespace, name: rootCAName }, data }, signal),
         );
       } else if (known.data?.['ca.crt'] !== ca || Object.keys(known.data).length !== 1) {
@@ -59,13 +59,5 @@ export async function runServiceAccounts(context: ControllerContext, ca: string)
   for (const { metadata } of informers.namespaces.list()) {
     accounts.enqueue(metadata.name);
     rootCAs.enqueue(metadata.name);
-  }
-}
-
-async function ignoring(reason: string, run: () => Promise<unknown>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    if (!(error instanceof StatusError && error.reason === reason)) throw error;
   }
 }

@@ -1,11 +1,12 @@
 /** The node's object, its status and its Lease: registered once, then renewed for as long as the agent lives. */
 import type { Lease } from '../../api/types/coordination.ts';
 import type { Node } from '../../api/types/core.ts';
-import { StatusError } from '../../api/status.ts';
+import { failedWith } from '../../api/status.ts';
 import { deadline, rfc3339Micro } from '../../std/clock.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import type { ClusterClient } from '../cluster/client.ts';
+import { ignoring } from '../cluster/ignoring.ts';
 import { leases, nodes } from '../cluster/resource-ref.ts';
 import { nodeLabels, nodeStatus } from './node-status.ts';
 import type { NodeFacts } from './node-status.ts';
@@ -33,19 +34,15 @@ export async function registerNode({ client, facts, clock, signal }: HeartbeatDe
       return await client.update(nodes, { ...node, status: nodeStatus(node, facts, clock.now()) }, 'status', signal);
     } catch (error) {
       // The controllers write to a new node at once: its range of addresses, its taints.
-      const raced = error instanceof StatusError && (error.reason === 'Conflict' || error.reason === 'AlreadyExists');
+      const raced = failedWith(error, 'Conflict', 'AlreadyExists');
       if (!raced || tries === 9) throw error;
     }
   }
 }
 
 async function findOrCreate(client: ClusterClient, name: string, signal: AbortSignal): Promise<Node> {
-  try {
-    return await client.get(nodes, { name }, signal);
-  } catch (error) {
-    if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
-    return client.create(nodes, { metadata: { name, labels: nodeLabels(name) }, spec: {} }, signal);
-  }
+  const known = await ignoring(['NotFound'], () => client.get(nodes, { name }, signal));
+  return known ?? client.create(nodes, { metadata: { name, labels: nodeLabels(name) }, spec: {} }, signal);
 }
 
 /** Renews until the signal aborts. What fails is tried again at the next beat. */
@@ -65,7 +62,7 @@ export async function beat(deps: HeartbeatDeps): Promise<void> {
     } catch (error) {
       if (signal.aborted) return;
       lease = undefined;
-      if (error instanceof StatusError && error.reason === 'NotFound') {
+      if (failedWith(error, 'NotFound')) {
         await registerNode(deps).catch((failure: unknown) => log.warn('node not registered', { error: failure }));
       } else log.warn('heartbeat missed', { error });
     }
@@ -81,14 +78,8 @@ async function renew(
   signal: AbortSignal,
 ): Promise<Lease> {
   const spec = { holderIdentity: name, leaseDurationSeconds: leaseSeconds, renewTime: now };
-  if (known !== undefined) {
-    return client.update(leases, { ...known, spec: { ...known.spec, ...spec } }, undefined, signal);
-  }
-  try {
-    const there = await client.get(leases, { namespace: leaseNamespace, name }, signal);
-    return await client.update(leases, { ...there, spec: { ...there.spec, ...spec } }, undefined, signal);
-  } catch (error) {
-    if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
-    return client.create(leases, { metadata: { namespace: leaseNamespace, name }, spec }, signal);
-  }
+  const at = { namespace: leaseNamespace, name };
+  const there = known ?? (await ignoring(['NotFound'], () => client.get(leases, at, signal)));
+  if (there === undefined) return client.create(leases, { metadata: at, spec }, signal);
+  return client.update(leases, { ...there, spec: { ...there.spec, ...spec } }, undefined, signal);
 }

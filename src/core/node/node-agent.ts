@@ -1,7 +1,7 @@
 /** The node agent: follows the pods that are bound to its node and keeps a worker for each. */
 import { join } from 'node:path';
 import type { ConfigMap, Node, Pod, PodStatus, Secret, Service } from '../../api/types/core.ts';
-import { StatusError } from '../../api/status.ts';
+import { failedWith } from '../../api/status.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import type { Running } from '../../std/stop.ts';
@@ -9,6 +9,7 @@ import type { ClusterClient } from '../cluster/client.ts';
 import { createEventRecorder } from '../cluster/events.ts';
 import { startInformer } from '../cluster/informer.ts';
 import type { Informer } from '../cluster/informer.ts';
+import { ignoring } from '../cluster/ignoring.ts';
 import { configMaps, nodes, pods as podsRef, secrets, services as servicesRef } from '../cluster/resource-ref.ts';
 import { beat, registerNode } from './heartbeat.ts';
 import { nodeCapacity } from './node-status.ts';
@@ -165,9 +166,8 @@ async function writeStatus(client: ClusterClient, pod: Pod, status: PodStatus): 
       await client.update(podsRef, { ...current, status: mergedStatus(current.status, status) }, 'status');
       return;
     } catch (error) {
-      if (!(error instanceof StatusError)) throw error;
-      if (error.reason === 'NotFound') return;
-      if (error.reason !== 'Conflict' || tries === 4) throw error;
+      if (failedWith(error, 'NotFound')) return;
+      if (!failedWith(error, 'Conflict') || tries === 4) throw error;
       const newest = await client.get(podsRef, pod.metadata);
       if (newest.metadata.uid !== pod.metadata.uid) return;
       current = newest;
@@ -183,14 +183,10 @@ export function mergedStatus(there: PodStatus | undefined, ours: PodStatus): Pod
 }
 
 async function finish(client: ClusterClient, pod: Pod): Promise<void> {
-  try {
-    await client.delete(podsRef, pod.metadata, {
-      gracePeriodSeconds: 0,
-      preconditions: { uid: pod.metadata.uid ?? '' },
-    });
-  } catch (error) {
-    if (!(error instanceof StatusError && (error.reason === 'NotFound' || error.reason === 'Conflict'))) throw error;
-  }
+  const preconditions = { uid: pod.metadata.uid ?? '' };
+  await ignoring(['NotFound', 'Conflict'], () =>
+    client.delete(podsRef, pod.metadata, { gracePeriodSeconds: 0, preconditions }),
+  );
 }
 
 function sourceReader(
@@ -198,18 +194,12 @@ function sourceReader(
   services: Informer<Service>,
 ): (pod: Pod, address: string | undefined) => VolumeSources {
   const tokens = createPodTokens(client, clock);
-  const missing = async <T>(read: () => Promise<T>): Promise<T | undefined> => {
-    try {
-      return await read();
-    } catch (error) {
-      if (error instanceof StatusError && error.reason === 'NotFound') return undefined;
-      throw error;
-    }
-  };
   return (pod, podAddress) => {
     const namespace = pod.metadata.namespace ?? '';
     const configMapBytes = async (name: string): Promise<ReadonlyMap<string, Buffer> | undefined> => {
-      const object: ConfigMap | undefined = await missing(() => client.get(configMaps, { namespace, name }));
+      const object: ConfigMap | undefined = await ignoring(['NotFound'], () =>
+        client.get(configMaps, { namespace, name }),
+      );
       if (object === undefined) return undefined;
       const text = Object.entries(object.data ?? {}).map(([key, value]): [string, Buffer] => [
         key,
@@ -222,7 +212,7 @@ function sourceReader(
       return new Map([...text, ...binary]);
     };
     const secretBytes = async (name: string): Promise<ReadonlyMap<string, Buffer> | undefined> => {
-      const object: Secret | undefined = await missing(() => client.get(secrets, { namespace, name }));
+      const object: Secret | undefined = await ignoring(['NotFound'], () => client.get(secrets, { namespace, name }));
       if (object === undefined) return undefined;
       return new Map(Object.entries(object.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]));
     };

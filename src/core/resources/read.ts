@@ -1,5 +1,5 @@
 /** Gets and lists. The common get answers the store's own value: no copy, no parse, no print. */
-import { StatusError, notFound } from '../../api/status.ts';
+import { StatusError, failedWith, notFound } from '../../api/status.ts';
 import type { Store, Stored } from '../store/store.ts';
 import type { Address } from './address.ts';
 import { keyOf, storageName } from './address.ts';
@@ -59,7 +59,7 @@ export async function readList(
       signal,
     )
     .catch((error: unknown) => {
-      if (token === undefined || !(error instanceof StatusError) || error.reason !== 'Expired') throw error;
+      if (token === undefined || !failedWith(error, 'Expired')) throw error;
       throw inconsistent(formatContinue({ ...token, revision: 0n }));
     });
   const last = page.items.at(-1)?.key;

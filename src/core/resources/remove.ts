@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../api/meta.ts';
 import { decodeBody } from '../../api/schema/decode.ts';
 import { schemaOf } from '../../api/schema/kinds.ts';
-import { StatusError, badRequest, conflict, notFound } from '../../api/status.ts';
+import { badRequest, conflict, failedWith, notFound } from '../../api/status.ts';
 import type { DeleteOptions } from '../../api/types/meta.ts';
 import type { Stored } from '../store/store.ts';
 import type { Address } from './address.ts';
@@ -91,7 +91,7 @@ export async function removeCollection<Row>(
     try {
       await removeObject(writer, call, one, { remove: what.remove, dryRun: what.options.dryRun });
     } catch (error) {
-      if (!(error instanceof StatusError) || error.reason !== 'NotFound') throw error;
+      if (!failedWith(error, 'NotFound')) throw error;
     }
   }
   return { ...listed, items };

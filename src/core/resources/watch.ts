@@ -3,7 +3,7 @@
  * that client, one that comes into it ADDED.
  */
 import type { KubeObject } from '../../api/meta.ts';
-import { StatusError, expired } from '../../api/status.ts';
+import { StatusError, expired, failedWith } from '../../api/status.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Change, Store, Stored } from '../store/store.ts';
 import type { Address } from './address.ts';
@@ -60,7 +60,7 @@ export async function* watchItems(
     }
   } catch (error) {
     if (until.aborted) return; // the wait ended because it was told to
-    throw error instanceof StatusError && error.reason === 'Expired' ? tooOld(options.resourceVersion) : error;
+    throw failedWith(error, 'Expired') ? tooOld(options.resourceVersion) : error;
   } finally {
     cancel?.();
   }

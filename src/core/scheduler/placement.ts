@@ -1,5 +1,5 @@
 /** Carries decisions out: binds pods to the nodes found for them, and says of the others why they wait. */
-import { StatusError } from '../../api/status.ts';
+import { failedWith } from '../../api/status.ts';
 import type { Pod } from '../../api/types/core.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
@@ -58,7 +58,7 @@ export async function isSettled({ client, signal }: PlacementDeps, { pod }: PodF
     const latest = await client.get(pods, { namespace, name }, signal);
     return latest.metadata.uid !== uid || (latest.spec.nodeName ?? '') !== '';
   } catch (error) {
-    return error instanceof StatusError && error.reason === 'NotFound';
+    return failedWith(error, 'NotFound');
   }
 }
 
@@ -77,11 +77,7 @@ export async function report(
   try {
     await client.patch(pods, { namespace, name }, { kind: 'strategic', body, subresource: 'status' }, signal);
   } catch (error) {
-    if (
-      signal.aborted ||
-      (error instanceof StatusError && (error.reason === 'NotFound' || error.reason === 'Conflict'))
-    )
-      return;
+    if (signal.aborted || failedWith(error, 'NotFound', 'Conflict')) return;
     log.warn('condition of a pod not written', { pod: name, namespace, error });
   }
 }
