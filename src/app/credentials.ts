@@ -1,90 +1,127 @@
-/** Reads a kubeconfig as the parts of Gatehouse use it: one server, its CA, a client certificate or a token. */
+/** Reads a kubeconfig as kubectl does: one server, how its certificate is checked, and a client certificate or a token. */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { UsageError } from './usage-error.ts';
 
-export interface Credentials {
-  /** `https://host:port` */
+/** Everything needed to reach one server as one user. */
+export interface Connection {
+  /** `https://host:port`, as it is written. */
   readonly server: string;
-  /** PEM */
-  readonly ca: string;
+  /** PEM; undefined: the authorities of this machine. */
+  readonly ca: string | undefined;
   /** PEM pair, when the user proves itself by a certificate. */
   readonly identity: { readonly cert: string; readonly key: string } | undefined;
   readonly token: string | undefined;
   /** Namespace of the context, `default` when it names none. */
   readonly namespace: string;
+  /** The name that the server's certificate must have, when it is not the host's. */
+  readonly tlsServerName: string | undefined;
+  /** The kubeconfig says not to check the server's certificate. */
+  readonly insecure: boolean;
 }
 
-interface Named {
-  readonly name?: unknown;
-  readonly [key: string]: unknown;
+/** How a part of Gatehouse reaches the gateway: always by an authority that it was given. */
+export interface Credentials extends Connection {
+  /** PEM */
+  readonly ca: string;
 }
 
 /** The context named `context`, or the current one. Throws UsageError naming the file and what is missing in it. */
-export function readKubeconfig(file: string, context?: string): Credentials {
-  const config = parseFile(file);
-  const wanted = context ?? text(config['current-context']);
-  const chosen = find(config, 'contexts', 'context', wanted, file);
-  const cluster = find(config, 'clusters', 'cluster', text(chosen['cluster']), file);
-  const user = find(config, 'users', 'user', text(chosen['user']), file);
-  const server = text(cluster['server']);
-  if (server === undefined) throw new UsageError(`${file}: the cluster of context ${wanted ?? ''} has no server`);
-  const ca = pem(cluster, 'certificate-authority', file);
-  if (ca === undefined)
-    throw new UsageError(`${file}: the cluster of context ${wanted ?? ''} has no certificate-authority`);
-  const cert = pem(user, 'client-certificate', file);
-  const key = pem(user, 'client-key', file);
-  return {
-    server,
-    ca,
-    identity: cert === undefined || key === undefined ? undefined : { cert, key },
-    token: text(user['token']) ?? readBeside(file, text(user['tokenFile']))?.trim(),
-    namespace: text(chosen['namespace']) ?? 'default',
-  };
-}
-
-function parseFile(file: string): Readonly<Record<string, unknown>> {
+export function readConnection(file: string, context?: string): Connection {
+  let text: string;
   try {
-    const config: unknown = parse(readFileSync(file, 'utf8'));
-    if (typeof config === 'object' && config !== null) return config as Record<string, unknown>;
+    text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new UsageError(
-      `cannot read the kubeconfig ${file}: give another with --kubeconfig FILE or KUBECONFIG`,
+      `cannot read the kubeconfig ${file}: start \`gatehouse up\`, or name one with --kubeconfig or KUBECONFIG`,
       error,
     );
   }
-  throw new UsageError(`${file} is no kubeconfig: give another with --kubeconfig FILE or KUBECONFIG`);
+  return parseKubeconfig(text, file, context);
 }
 
-function find(
-  config: Readonly<Record<string, unknown>>,
-  list: string,
-  field: string,
-  name: string | undefined,
-  file: string,
-): Readonly<Record<string, unknown>> {
-  const entries = config[list];
-  const entry = Array.isArray(entries) ? (entries as readonly Named[]).find((each) => each.name === name) : undefined;
-  const value = entry?.[field];
-  if (typeof value !== 'object' || value === null) throw new UsageError(`${file}: no ${field} named ${name ?? "''"}`);
-  return value as Record<string, unknown>;
+/** As `readConnection`; throws UsageError also where the cluster has no authority of its own, or is not to be checked. */
+export function readKubeconfig(file: string, context?: string): Credentials {
+  const connection = readConnection(file, context);
+  const { ca, insecure } = connection;
+  if (ca === undefined || insecure)
+    throw new UsageError(`kubeconfig ${file}: the cluster needs a certificate-authority`);
+  return { ...connection, ca };
 }
 
-function pem(from: Readonly<Record<string, unknown>>, field: string, file: string): string | undefined {
-  const data = text(from[`${field}-data`]);
-  return data === undefined ? readBeside(file, text(from[field])) : Buffer.from(data, 'base64').toString('utf8');
+/** What a kubeconfig's `text` says; files it names are relative to `file`. Throws UsageError in one line. */
+export function parseKubeconfig(text: string, file: string, context?: string): Connection {
+  const wrong: Wrong = (why, cause) => new UsageError(`kubeconfig ${file}: ${why}`, cause);
+  const config = parseYaml(text, wrong);
+  const wanted = context ?? textOf(config['current-context']);
+  if (wanted === undefined) throw wrong('it has no current-context');
+  const chosen = entry(config, 'contexts', 'context', wanted, wrong);
+  const cluster = entry(config, 'clusters', 'cluster', textOf(chosen['cluster']) ?? '', wrong);
+  const user = entry(config, 'users', 'user', textOf(chosen['user']) ?? '', wrong);
+  if (user['exec'] !== undefined || user['auth-provider'] !== undefined) {
+    throw wrong('credentials from a plugin (exec, auth-provider) are not supported here: use a certificate or a token');
+  }
+  const pem = (from: Members, name: string): string | undefined => {
+    const data = textOf(from[`${name}-data`]);
+    return data === undefined ? fileText(from[name], file, wrong) : Buffer.from(data, 'base64').toString();
+  };
+  const server = textOf(cluster['server']) ?? '';
+  if (!URL.canParse(server) || new URL(server).protocol !== 'https:')
+    throw wrong('the cluster needs an https:// server');
+  const cert = pem(user, 'client-certificate');
+  const key = pem(user, 'client-key');
+  const token = textOf(user['token']) ?? fileText(user['tokenFile'], file, wrong)?.trim();
+  return {
+    server,
+    ca: pem(cluster, 'certificate-authority'),
+    identity: cert === undefined || key === undefined ? undefined : { cert, key },
+    token: token === '' ? undefined : token,
+    namespace: textOf(chosen['namespace']) ?? 'default',
+    tlsServerName: textOf(cluster['tls-server-name']),
+    insecure: cluster['insecure-skip-tls-verify'] === true,
+  };
 }
 
-function readBeside(file: string, path: string | undefined): string | undefined {
+type Members = Readonly<Record<string, unknown>>;
+type Wrong = (why: string, cause?: unknown) => UsageError;
+
+// Far more than a kubeconfig has; it bounds what a hostile one makes of a few bytes. Chosen, not measured.
+const maxAliases = 100;
+
+function parseYaml(text: string, wrong: Wrong): Members {
+  let value: unknown;
+  try {
+    value = parse(text, { maxAliasCount: maxAliases });
+  } catch (error) {
+    throw wrong('it is no valid YAML', error);
+  }
+  if (!isMembers(value)) throw wrong('it is empty or no object');
+  return value;
+}
+
+function entry(config: Members, list: string, member: string, name: string, wrong: Wrong): Members {
+  const entries: unknown = config[list];
+  const found = Array.isArray(entries) ? entries.filter(isMembers).find((item) => item['name'] === name) : undefined;
+  const value = found?.[member];
+  if (!isMembers(value)) throw wrong(`there is no ${member} "${name}"`);
+  return value;
+}
+
+function fileText(named: unknown, file: string, wrong: Wrong): string | undefined {
+  const path = textOf(named);
   if (path === undefined) return undefined;
   try {
     return readFileSync(resolve(dirname(file), path), 'utf8');
   } catch (error) {
-    throw new UsageError(`${file} refers to ${path}, which cannot be read`, error);
+    throw wrong(`cannot read ${path}, which it names`, error);
   }
 }
 
-function text(value: unknown): string | undefined {
+function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function isMembers(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,13 +3,15 @@ import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { parse } from 'yaml';
 import { StatusError } from '../api/status.ts';
+import { readConnection } from '../app/credentials.ts';
+import { UsageError } from '../app/usage-error.ts';
 import { levelFor } from '../audit/policy.ts';
 import { parsePolicy } from '../audit/policy-file.ts';
 import { readRequests } from '../audit/policy-questions.ts';
 import type { AuditDetail, AuditRecord, AuditRecordList } from '../audit/record.ts';
 import { parseInstant, systemClock } from '../std/clock.ts';
 import { followTrail } from './audit-tail.ts';
-import { createApiClient, kubeconfigPath, readConnection } from './client.ts';
+import { createApiClient, kubeconfigPath } from './client.ts';
 import type { ApiClient } from './client.ts';
 import { CommandError, outputOption, serialized, table, wantsColour } from './output.ts';
 import type { Column, OutputFormat } from './output.ts';
@@ -108,9 +110,9 @@ async function perform(
   }
 }
 
-/** A file with a wrong content. */
+/** A file with a wrong content, or a kubeconfig that leads nowhere. */
 function isUsage(error: unknown): boolean {
-  return error instanceof StatusError;
+  return error instanceof StatusError || error instanceof UsageError;
 }
 
 function clientOf(options: ServerOptions): ApiClient {
