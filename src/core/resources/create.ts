@@ -56,7 +56,7 @@ export async function createObject<Row>(
       if (!isGenerated || attempt >= maxAttempts) throw alreadyExists(of, name);
       await allocation.release();
     } catch (error) {
-      await allocation.release();
+      await allocation.release(error);
       throw error;
     }
   }

@@ -96,7 +96,7 @@ async function attemptOne<Row>(
     if (verdict.outcome === 'not-found' && what.wish.create === undefined) throw notFound(of, target.name);
     return undefined;
   } catch (error) {
-    await allocation.release();
+    await allocation.release(error);
     throw error;
   }
 }

@@ -25,8 +25,8 @@ export interface Allocation {
   readonly object: KubeObject;
   /** The write is committed: frees what the service no longer holds. */
   keep(): Promise<void>;
-  /** The write came to nothing: frees what was taken for it. */
-  release(): Promise<void>;
+  /** The write came to nothing, with `error` if it threw: frees what was taken for it, unless it may have been written after all. */
+  release(error?: unknown): Promise<void>;
 }
 
 export interface ServiceAllocator {
@@ -34,7 +34,7 @@ export interface ServiceAllocator {
   allocate(type: ResourceType, next: KubeObject, old: KubeObject | undefined, dryRun: boolean): Promise<Allocation>;
   /** `next` with what `old` was given and the client left out. */
   carriedOver(type: ResourceType, next: KubeObject, old: KubeObject): KubeObject;
-  /** Frees what a service that is gone has held. */
+  /** Frees what a service that is gone has held. Like `keep` it does not throw in an outage: what was written stays written. */
   releaseAll(type: ResourceType, object: KubeObject): Promise<void>;
 }
 
@@ -73,11 +73,20 @@ export function createServiceAllocator<Row>(deps: {
     return !ips.includes(held.key.name) && !ports.map(String).includes(held.key.name);
   };
 
-  const free = async (key: Key): Promise<void> => {
-    const held = await deps.store.get(key, { kind: 'current' });
-    if (held === undefined) return;
-    const mutation = { kind: 'delete', key, expected: held.revision } as const;
-    await deps.store.write(mutation, deps.internalRows(mutation));
+  /** Frees those of `keys` that are held for `service`: another may have taken them over meanwhile. */
+  const free = async (keys: readonly Key[], service: KubeObject): Promise<void> => {
+    try {
+      for (const key of keys) {
+        const held = await deps.store.get(key, { kind: 'current' });
+        if (held === undefined || held.object.metadata.uid !== heldUid(key, service)) continue;
+        const mutation = { kind: 'delete', key, expected: held.revision } as const;
+        await deps.store.write(mutation, deps.internalRows(mutation));
+      }
+    } catch (error) {
+      // The service's own write has its outcome by now, and an outage does not change it. What is still held without a
+      // service is taken over by whoever wants it later.
+      if (!(error instanceof StatusError)) throw error;
+    }
   };
 
   const randomNumber = (): number => Buffer.from(deps.random(4)).readUInt32BE(0);
@@ -87,15 +96,16 @@ export function createServiceAllocator<Row>(deps: {
     releaseAll: async (type, object) => {
       if (storageName(type) !== 'services') return;
       const { addresses: ips, ports } = heldBy(object);
-      for (const key of [...ips.map(addressKey), ...ports.map(portKey)]) await free(key);
+      await free([...ips.map(addressKey), ...ports.map(portKey)], object);
     },
     allocate: async (type, next, old, dryRun) => {
       const nothing = async (): Promise<void> => {};
       if (storageName(type) !== 'services') return { object: next, keep: nothing, release: nothing };
       const before = heldBy(old);
       const taken: Key[] = [];
-      const releaseTaken = async (): Promise<void> => {
-        for (const key of taken.splice(0)) await free(key);
+      const releaseTaken = async (error?: unknown): Promise<void> => {
+        const keys = taken.splice(0);
+        if (error === undefined || wasNotWritten(error)) await free(keys, next);
       };
       const refuse = (cause: FieldCause): StatusError => invalid('', 'Service', next.metadata.name ?? '', [cause]);
       /** Takes `key` for the service; a dry run only looks. */
@@ -183,8 +193,9 @@ export function createServiceAllocator<Row>(deps: {
           release: releaseTaken,
           keep: async () => {
             taken.length = 0;
-            for (const ip of before.addresses) if (!after.addresses.includes(ip)) await free(addressKey(ip));
-            for (const port of before.ports) if (!after.ports.includes(port)) await free(portKey(port));
+            const ips = before.addresses.filter((ip) => !after.addresses.includes(ip));
+            const ports = before.ports.filter((port) => !after.ports.includes(port));
+            await free([...ips.map(addressKey), ...ports.map(portKey)], next);
           },
         };
       } catch (error) {
@@ -204,8 +215,19 @@ function portKey(port: number): Key {
   return { resource: 'nodeports.internal.gatehouse.dev', namespace: '', name: String(port) };
 }
 
+/** Whether `error` of a write says that nothing was written; Timeout says that nobody knows (see Store.write). */
+function wasNotWritten(error: unknown): boolean {
+  return error instanceof StatusError && error.reason !== 'Timeout';
+}
+
+/** Of what `service` holds: tells it from what another service holds under the same number. */
+function heldUid(key: Key, { metadata: { uid } }: KubeObject): string | undefined {
+  return uid === undefined ? undefined : `${uid}-${key.name}`;
+}
+
 function heldObject(key: Key, service: KubeObject, now: string): KubeObject {
-  const { namespace, name, uid } = service.metadata;
+  const { namespace, name } = service.metadata;
+  const uid = heldUid(key, service);
   const isAddress = key.resource === 'ipaddresses.networking.k8s.io';
   return {
     apiVersion: isAddress ? 'networking.k8s.io/v1' : 'internal.gatehouse.dev/v1',
@@ -213,7 +235,7 @@ function heldObject(key: Key, service: KubeObject, now: string): KubeObject {
     metadata: {
       name: key.name,
       creationTimestamp: now,
-      ...(uid === undefined ? {} : { uid: `${uid}-${key.name}` }),
+      ...(uid === undefined ? {} : { uid }),
       ...(isAddress
         ? {
             labels: {

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { StatusError, unavailable } from '../../../../src/api/status.ts';
 import { at } from '../../../../src/std/value.ts';
 import { outcomeLater } from '../../../support/outcome.ts';
+import type { Mutation, Store } from '../../../../src/core/store/store.ts';
 import { harness, service } from '../harness.ts';
+import type { Harness } from '../harness.ts';
 
 const refused = (text: string): unknown => expect.stringContaining(text);
 
@@ -69,5 +72,78 @@ describe('cluster IPs and node ports', () => {
       refused('already exists'),
     );
     await h.create('services', service('b', { clusterIP: '10.96.9.9' }));
+  });
+});
+
+describe('cluster IPs in an outage', () => {
+  const fixed = (name: string): object => service(name, { clusterIP: '10.96.9.9' });
+  const heldAddress = { resource: 'ipaddresses.networking.k8s.io', namespace: '', name: '10.96.9.9' };
+  const isHeld = async ({ store }: Harness): Promise<boolean> =>
+    (await store.get(heldAddress, { kind: 'current' })) !== undefined;
+  /** Lets `around` do what it wants with every write. */
+  const interfere = (
+    { store }: Harness,
+    around: (mutation: Mutation, write: () => ReturnType<Store['write']>) => ReturnType<Store['write']>,
+  ): void => {
+    const write = store.write.bind(store);
+    store.write = (mutation, record) => around(mutation, () => write(mutation, record));
+  };
+
+  test.for<{ what: string; written: boolean; aMinuteLater: unknown }>([
+    { what: 'was written keeps its address', written: true, aMinuteLater: refused('already allocated') },
+    { what: 'was not leaves it to who wants it a minute later', written: false, aMinuteLater: '10.96.9.9' },
+  ])('of creations in doubt, one that $what', async ({ written, aMinuteLater }) => {
+    const h = await harness();
+    interfere(h, async ({ key }, write) => {
+      if (key.name !== 'lost') return write();
+      if (written) await write();
+      throw new StatusError('Timeout', 'not known');
+    });
+    const again = (): Promise<unknown> =>
+      outcomeLater(async () => at(await h.create('services', fixed('b')), 'spec', 'clusterIP'));
+    expect(await outcomeLater(() => h.create('services', fixed('lost')))).toEqual(refused('not known'));
+    expect(await again()).toEqual(refused('already allocated'));
+    h.advance(60_000);
+    expect(await again()).toEqual(aMinuteLater);
+  });
+
+  test('a creation that was refused as not written frees its address', async () => {
+    const h = await harness();
+    interfere(h, async ({ key }, write) => {
+      if (key.name === 'refused') throw unavailable('away');
+      return write();
+    });
+    expect(await outcomeLater(() => h.create('services', fixed('refused')))).toEqual(refused('away'));
+    expect(await isHeld(h)).toBe(false);
+  });
+
+  test('a change that is written is answered so, though what it gave up cannot be freed at the moment', async () => {
+    const h = await harness();
+    await h.create('services', fixed('a'));
+    await h.create('services', service('n', { type: 'NodePort' }));
+    interfere(h, async ({ kind, key }, write) => {
+      if (kind === 'delete' && key.resource !== 'services') throw unavailable('away');
+      return write();
+    });
+    expect(at(await h.remove('services/a'), 'status')).toBe('Success');
+    const changed = await h.patch('services/n', 'merge', { spec: { type: 'ClusterIP' } });
+    expect(at(changed, 'spec', 'type')).toBe('ClusterIP');
+    expect(await isHeld(h)).toBe(true);
+    h.advance(60_000);
+    await h.create('services', fixed('b'));
+  });
+
+  test('what another service has taken over is not freed by the one that had it', async () => {
+    const h = await harness();
+    await h.create('services', fixed('slow'));
+    h.advance(60_000);
+    let other: Promise<unknown> | undefined;
+    interfere(h, async ({ kind, key }, write) => {
+      const verdict = await write();
+      if (kind === 'delete' && key.name === 'slow') await (other ??= h.create('services', fixed('quick')));
+      return verdict;
+    });
+    await h.remove('services/slow');
+    expect(await outcomeLater(() => h.create('services', fixed('third')))).toEqual(refused('already allocated'));
   });
 });
