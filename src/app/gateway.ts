@@ -3,12 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { hostname, networkInterfaces } from 'node:os';
 import { Pool } from 'pg';
 import type { KubeObject } from '../api/meta.ts';
-import { servedTypes, findType } from '../api/schema/kinds.ts';
 import { toTable } from '../api/schema/columns.ts';
-import { openApiV2, openApiV2Protobuf } from '../api/schema/openapi-v2.ts';
-import { openApiDocuments } from '../api/schema/openapi.ts';
-import type { OpenApiDocument } from '../api/schema/openapi.ts';
-import type { OpenApiDocuments } from '../gateway/routes/openapi.ts';
 import { openChain, makePartitions } from '../audit/chain.ts';
 import { auditCompanion } from '../audit/insert.ts';
 import { defaultPolicy } from '../audit/policy.ts';
@@ -19,6 +14,7 @@ import { createAuditSink } from '../audit/sink.ts';
 import { createAuthorizer } from '../authz/authorizer.ts';
 import type { Authorizer } from '../authz/authorizer.ts';
 import { escalationOf } from '../authz/escalation.ts';
+import { followKinds } from '../core/resources/custom/kinds.ts';
 import { createResources } from '../core/resources/registry.ts';
 import type { InternalRows } from '../core/resources/services/allocator.ts';
 import { defaultRanges } from '../core/resources/services/ranges.ts';
@@ -36,6 +32,7 @@ import type { Running } from '../std/stop.ts';
 import { bootstrapCluster } from './bootstrap.ts';
 import type { Home } from './home.ts';
 import { ensureIdentities, readSealingKeys } from './identities.ts';
+import { openApiOf } from './openapi.ts';
 import { release } from './release.ts';
 
 export interface GatewayProcessOptions {
@@ -135,7 +132,9 @@ async function serve(
   },
 ): Promise<Gateway> {
   const { pki, store, recorder, authorizer, pool } = parts;
+  const kinds = await followKinds(store);
   const resources = createResources<AuditRow>({
+    kinds,
     store,
     clock,
     random: (count) => randomBytes(count),
@@ -152,10 +151,10 @@ async function serve(
       resources,
       recorder,
       authorizer,
-      kinds: { find: findType, all: servedTypes },
+      kinds,
       table: (type, objects, { format, list, now }) =>
         toTable(type, objects, { includeObject: format.includeObject, now, metadata: list ?? {} }),
-      openapi: openApi(),
+      openapi: openApiOf(kinds),
       audit: auditHandler(createAuditQuery({ pool, clock })),
       streams: createStreams({ store, clock, log }),
       upgrades: new Map(),
@@ -171,25 +170,6 @@ async function serve(
       release,
     },
   );
-}
-
-/** The OpenAPI documents, made when somebody first asks: they cost a few megabytes that an idle gateway need not hold. */
-function openApi(): OpenApiDocuments {
-  let documents: readonly OpenApiDocument[] | undefined;
-  const v2 = new Map<string, Buffer>();
-  const all = (): readonly OpenApiDocument[] => (documents ??= openApiDocuments(servedTypes()));
-  return {
-    paths: () => all().map(({ path }) => path),
-    document: (path) => all().find((one) => one.path === path)?.json,
-    v2: (form) => {
-      const known = v2.get(form);
-      if (known !== undefined) return known;
-      const document = openApiV2(all());
-      const made = form === 'json' ? Buffer.from(JSON.stringify(document)) : openApiV2Protobuf(document);
-      v2.set(form, made);
-      return made;
-    },
-  };
 }
 
 /** The address of this gateway that pods can reach, if it listens on one: the one asked for, or the machine's own for "any". */

@@ -1,8 +1,7 @@
-import type { ResourceType } from '../api/schema/kinds.ts';
+import type { Kinds as ServedKinds, ResourceType } from '../api/schema/kinds.ts';
 
-/** The resources that are served at this moment: the built-in ones, and custom ones as they come and go. */
-export interface Kinds {
-  find(group: string, version: string, resource: string): ResourceType | undefined;
-  /** In discovery's order: core first, within a group the preferred version first. */
-  all(): readonly ResourceType[];
+/** The resources that are served at this moment, and a way to learn of one that another gateway has only just defined. */
+export interface Kinds extends ServedKinds {
+  /** As `find`, after catching up with what is committed when the cache knows no such resource. */
+  findCurrent(group: string, version: string, resource: string): Promise<ResourceType | undefined>;
 }

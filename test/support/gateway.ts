@@ -3,11 +3,11 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findType, servedTypes } from '../../src/api/schema/kinds.ts';
 import { defaultPolicy } from '../../src/audit/policy.ts';
 import { createRecorder, type AuditRow } from '../../src/audit/recorder.ts';
 import { createAuthorizer } from '../../src/authz/authorizer.ts';
 import { defaultPolicy as defaultRoles } from '../../src/authz/default-roles-table.ts';
+import { followKinds } from '../../src/core/resources/custom/kinds.ts';
 import { createResources } from '../../src/core/resources/registry.ts';
 import { createGateway, type Gateway, type GatewayDeps } from '../../src/gateway/gateway.ts';
 import { kubeconfig } from '../../src/gateway/kubeconfig.ts';
@@ -48,7 +48,9 @@ export async function startTestGateway(
   const recorder = createRecorder({ policy: defaultPolicy, sink, gatewayId: 'test', epoch: 1n, clock });
   const authorizer = createAuthorizer();
   for (const object of defaultRoles) authorizer.observe({ kind: 'set', object: { ...object } });
+  const kinds = await followKinds(store);
   const resources = createResources<AuditRow>({
+    kinds,
     store,
     clock,
     random: (count) => randomBytes(count),
@@ -67,7 +69,7 @@ export async function startTestGateway(
       resources,
       recorder,
       authorizer,
-      kinds: { find: findType, all: servedTypes },
+      kinds,
       table: (type, objects, { list }) => ({
         kind: 'Table',
         apiVersion: 'meta.k8s.io/v1',

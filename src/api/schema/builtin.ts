@@ -65,10 +65,15 @@ const scalars: ReadonlyMap<string, ScalarSchema> = new Map<string, ScalarSchema>
   ['metav1.Duration', { kind: 'duration' }],
   ['interface', any],
   ['JSON', any],
-  ['JSONSchemaPropsOrArray', any],
-  ['JSONSchemaPropsOrBool', any],
-  ['JSONSchemaPropsOrStringArray', any],
+  ['JSONSchemaPropsOrArray', schemaOrOther()],
+  ['JSONSchemaPropsOrBool', schemaOrOther()],
+  ['JSONSchemaPropsOrStringArray', schemaOrOther()],
 ]);
+
+/** Where a schema, a boolean or a list may stand. */
+function schemaOrOther(): ScalarSchema {
+  return { kind: 'any', object: () => builtin('apiextensions.k8s.io/v1', 'JSONSchemaProps') };
+}
 
 /** Go package aliases as the upstream files import them. */
 const packages: ReadonlyMap<string, string> = new Map([

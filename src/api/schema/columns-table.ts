@@ -28,12 +28,16 @@ import { listIn, structIn } from './rules.ts';
 
 export interface Column {
   readonly name: string;
-  readonly type: 'string' | 'integer' | 'boolean';
+  /** string, integer, boolean; of custom kinds also number and date. */
+  readonly type: string;
   /** `name` marks the object's name. */
-  readonly format: '' | 'name';
+  readonly format: string;
   readonly description: string;
   readonly wide: boolean;
-  readonly cell: Cell;
+  /** Of custom kinds: how far to the back it is; otherwise 1 when wide, else 0. */
+  readonly priority?: number;
+  /** A cell of a custom kind is null where its value is missing. */
+  readonly cell: (...of: Parameters<Cell>) => Value | null;
 }
 
 function column(name: string, description: string, cell: Cell, more: Partial<Column> = {}): Column {

@@ -16,14 +16,16 @@ export interface TableOptions {
   readonly withColumns?: boolean;
 }
 
+type TableType = Pick<ResourceType, 'group' | 'resource' | 'custom'>;
+
 /** The columns that objects of `type` are shown in. */
-export function columnsOf(type: Pick<ResourceType, 'group' | 'resource'>): readonly Column[] {
-  return columnsTable.get(`${type.group}/${type.resource}`) ?? plainColumns;
+export function columnsOf(type: TableType): readonly Column[] {
+  return type.custom?.columns ?? columnsTable.get(`${type.group}/${type.resource}`) ?? plainColumns;
 }
 
 /** `items` as rows, in their order. */
 export function toTable(
-  type: Pick<ResourceType, 'group' | 'resource'>,
+  type: TableType,
   items: readonly KubeObject[],
   { includeObject, now, metadata, withColumns = true }: TableOptions,
 ): Table {
@@ -40,8 +42,8 @@ export function toTable(
   };
 }
 
-function definition({ name, type, format, description, wide }: Column): Table['columnDefinitions'][number] {
-  return { name, type, format, description, priority: wide ? 1 : 0 };
+function definition({ name, type, format, description, wide, priority }: Column): Table['columnDefinitions'][number] {
+  return { name, type, format, description, priority: priority ?? (wide ? 1 : 0) };
 }
 
 function beside(object: KubeObject, include: TableOptions['includeObject']): { readonly object?: unknown } {

@@ -141,8 +141,9 @@ function conformScalar(schema: ScalarSchema, value: unknown, walk: Walk): unknow
       if (typeof value !== 'string') throw mismatch(schema, value, walk);
       return canonicalBase64(value, walk);
     case 'raw':
-    case 'any':
       return value;
+    case 'any':
+      return schema.object !== undefined && isFields(value) ? conformObject(schema.object(), value, walk) : value;
   }
 }
 

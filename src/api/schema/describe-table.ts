@@ -60,6 +60,10 @@ export const kindDescriptions: ReadonlyMap<string, string> = new Map([
   ['HorizontalPodAutoscaler', 'Changes the number of pods so that a measurement stays near its target.'],
   ['PodDisruptionBudget', 'How many pods may be away at once by choice, such as when a node is drained.'],
   ['PriorityClass', 'A named importance of pods; the more important are placed first.'],
+  [
+    'CustomResourceDefinition',
+    'A kind that the cluster serves beside the built-in ones: its names, versions and schema.',
+  ],
   ['StorageClass', 'A kind of storage and who provides it.'],
   ['Lease', 'Who holds something at the moment, and since when. Leaders and nodes renew theirs.'],
   ['CertificateSigningRequest', 'A request for a certificate, to be approved and then signed.'],

@@ -70,6 +70,8 @@ export interface ScalarSchema {
   readonly bits?: 32 | 64;
   /** The values known for it; informative, validation decides. */
   readonly enum?: readonly string[];
+  /** Of `any` only: an object that stands here is of this type; any other JSON is kept as it comes. */
+  readonly object?: () => ObjectSchema;
 }
 
 export type ScalarKind =

@@ -1,6 +1,7 @@
 /** The resources that are served, each with its schema: what discovery lists, the registry stores and kubectl asks for. */
 import { parseApiVersion } from '../meta.ts';
 import { builtin, isBuiltin } from './builtin.ts';
+import type { CustomKind } from './custom/kind.ts';
 import type { ObjectSchema } from './form.ts';
 import { resourceRows } from './kinds-table.ts';
 import type { ResourceRow, SubresourceRow } from './kinds-table.ts';
@@ -25,6 +26,16 @@ export interface ResourceType {
   readonly schema: ObjectSchema;
   /** Where its objects lie in the store: another version or group for the second face of a kind (events, autoscaling/v1). */
   readonly storage: { readonly group: string; readonly version: string; readonly resource: string };
+  /** Of a kind that a CustomResourceDefinition declares: what only such kinds have. */
+  readonly custom?: CustomKind;
+}
+
+/** The resources that are served at this moment: the built-in ones, and custom ones as they come and go. */
+export interface Kinds {
+  /** The resource at /apis/GROUP/VERSION/RESOURCE ('' is the core group), or undefined. Plural names only. */
+  find(group: string, version: string, resource: string): ResourceType | undefined;
+  /** In discovery's order: core first, within a group the preferred version first. The same list as long as nothing changes. */
+  all(): readonly ResourceType[];
 }
 
 export interface Subresource {
@@ -36,9 +47,21 @@ export interface Subresource {
   readonly version: string;
   readonly kind: string;
   readonly schema: ObjectSchema;
+  /** As its resource has it, where the bodies are of the resource's own kind. */
+  readonly custom?: CustomKind;
 }
 
-const everyVerb = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+/** Every verb that a stored resource can have. */
+export const everyVerb: readonly string[] = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+];
 
 let tables: Tables | undefined;
 
@@ -57,6 +80,9 @@ export function servedTypes(): readonly ResourceType[] {
 export function findType(group: string, version: string, resource: string): ResourceType | undefined {
   return load().byResource.get(`${group}/${version}/${resource}`);
 }
+
+/** The built-in kinds alone. */
+export const builtinKinds: Kinds = { find: findType, all: servedTypes };
 
 /** The served resource whose objects say `apiVersion` and `kind`, or undefined. */
 export function findKind(apiVersion: string, kind: string): ResourceType | undefined {

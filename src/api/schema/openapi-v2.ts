@@ -29,12 +29,24 @@ export function openApiV2(documents: readonly OpenApiDocument[]): Json {
 
 /** One schema in the narrower words of v2: no oneOf, and what stands beside a reference stands beside it. */
 function schemaOf(schema: Json): Json {
-  const { allOf, oneOf, enum: _enum, properties, items, additionalProperties, $ref, ...rest } = schema;
+  const {
+    allOf,
+    oneOf,
+    anyOf: _anyOf,
+    not: _not,
+    nullable: _nullable,
+    enum: _enum,
+    properties,
+    items,
+    additionalProperties,
+    $ref,
+    ...rest
+  } = schema;
   const target = $ref ?? fieldsOf(listOf(allOf)[0])['$ref'];
   return {
     ...rest,
     ...(typeof target === 'string' ? { $ref: target.replace('#/components/schemas/', '#/definitions/') } : {}),
-    ...(oneOf === undefined ? {} : { type: 'string' }), // text or number: v2 knows it as text, and lets numbers pass
+    ...(oneOf === undefined || rest['type'] !== undefined || properties !== undefined ? {} : { type: 'string' }), // text or number: v2 knows it as text, and lets numbers pass
     ...(properties === undefined ? {} : { properties: mapped(properties) }),
     ...(items === undefined ? {} : { items: schemaOf(fieldsOf(items)) }),
     ...(isFields(additionalProperties) ? { additionalProperties: schemaOf(additionalProperties) } : {}),

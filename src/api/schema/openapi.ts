@@ -3,6 +3,8 @@
  * explains, checks manifests against and takes merge keys from. Source: Kubernetes API concepts, "OpenAPI V3".
  */
 import { createHash } from 'node:crypto';
+import { builtin } from './builtin.ts';
+import { customComponent } from './custom/openapi.ts';
 import { fieldDescriptions, kindDescriptions } from './describe-table.ts';
 import type { Field, ObjectSchema, ScalarSchema, Schema } from './form.ts';
 import type { ResourceType } from './kinds.ts';
@@ -39,11 +41,23 @@ export function openApiIndex(documents: readonly OpenApiDocument[]): Json {
 
 function document(types: readonly ResourceType[]): Json {
   const components = new Map<string, Json>();
-  const refer = (schema: Schema): Json => reference(schema, components);
+  const custom = new Map<Schema, string>();
+  for (const type of types) {
+    if (type.custom === undefined) continue;
+    const name = customName(type.apiVersion, type.kind);
+    custom.set(type.schema, name);
+    const metadata = reference(builtin('meta/v1', 'ObjectMeta'), components);
+    components.set(name, { ...customComponent(type.custom.schema, metadata), ...gvks(type.apiVersion, type.kind) });
+  }
+  const refer = (schema: Schema): Json => {
+    const name = custom.get(schema);
+    return name === undefined ? reference(schema, components) : { $ref: `#/components/schemas/${name}` };
+  };
   const paths = Object.fromEntries(types.flatMap((type) => pathsOf(type, refer)));
   for (const type of types) {
     if (type.transient) continue;
-    components.set(componentName(type.apiVersion, type.listKind), listOf(type, refer));
+    const name = type.custom === undefined ? componentName : customName;
+    components.set(name(type.apiVersion, type.listKind), listOf(type, refer));
   }
   return {
     openapi: '3.0.0',
@@ -56,6 +70,12 @@ function document(types: readonly ResourceType[]): Json {
       },
     },
   };
+}
+
+/** `com.example.stable.v1.CronTab`: whatever the group, for no two definitions share one. */
+function customName(apiVersion: string, kind: string): string {
+  const [group = '', version = ''] = apiVersion.split('/');
+  return `${group.split('.').toReversed().join('.')}.${version}.${kind}`;
 }
 
 /** `io.k8s.api.apps.v1.Deployment`: the name that clients know a type by. */

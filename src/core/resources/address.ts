@@ -1,8 +1,8 @@
 /** From what a request names to the served type, and to where its objects lie. */
 import type { GroupResource } from '../../api/meta.ts';
 import { resourceName } from '../../api/meta.ts';
-import type { ResourceType, Subresource } from '../../api/schema/kinds.ts';
-import { findSubresource, findType } from '../../api/schema/kinds.ts';
+import type { Kinds, ResourceType, Subresource } from '../../api/schema/kinds.ts';
+import { builtinKinds, findSubresource } from '../../api/schema/kinds.ts';
 import { StatusError, badRequest } from '../../api/status.ts';
 import type { Key } from '../store/store.ts';
 import type { Target } from './resources.ts';
@@ -16,9 +16,9 @@ export interface Address {
   readonly target: Target;
 }
 
-/** What `target` addresses. Throws NotFound for what is not served, and BadRequest where namespace and scope disagree. */
-export function addressOf(target: Target): Address {
-  const type = findType(target.group, target.version, target.resource);
+/** What `target` addresses among `kinds`. Throws NotFound for what is not served, and BadRequest where namespace and scope disagree. */
+export function addressOf(target: Target, kinds: Kinds = builtinKinds): Address {
+  const type = kinds.find(target.group, target.version, target.resource);
   const subresource = type === undefined ? undefined : findSubresource(type, target.subresource);
   if (type === undefined || (target.subresource !== '' && subresource === undefined)) {
     throw new StatusError('NotFound', 'the server could not find the requested resource');

@@ -1,12 +1,14 @@
 /** The one write path, put together: what the gateway calls for every resource that is served. */
 import type { KubeObject } from '../../api/meta.ts';
+import { builtinKinds } from '../../api/schema/kinds.ts';
+import type { Kinds } from '../../api/schema/kinds.ts';
 import { StatusError, badRequest, notFound } from '../../api/status.ts';
 import type { Clock } from '../../std/clock.ts';
 import { isFields } from '../../std/value.ts';
 import { createAdmission } from '../admission/chain.ts';
 import type { Store } from '../store/store.ts';
 import type { Address } from './address.ts';
-import { addressOf, keyOf, methodNotAllowed } from './address.ts';
+import { addressOf as addressIn, keyOf, methodNotAllowed } from './address.ts';
 import { readBody, readPatch, readValue } from './body.ts';
 import { createObject } from './create.ts';
 import { createOnObject } from './create-subresource.ts';
@@ -20,7 +22,7 @@ import { mergeShape } from './patch/shape.ts';
 import { strategicPatch } from './patch/strategic.ts';
 import { readList, readOne } from './read.ts';
 import { readDeleteOptions, removeCollection, removeObject } from './remove.ts';
-import type { Body, Call, PatchType, Resources, WriteOptions } from './resources.ts';
+import type { Body, Call, PatchType, Resources, Target, WriteOptions } from './resources.ts';
 import { createServiceAllocator } from './services/allocator.ts';
 import type { InternalRows } from './services/allocator.ts';
 import type { ServiceRanges } from './services/ranges.ts';
@@ -36,6 +38,8 @@ export interface ResourcesOptions<Row> {
   readonly random: (count: number) => Uint8Array;
   readonly uid: () => string;
   readonly guards: readonly Guard<Row>[];
+  /** The built-in kinds alone by default. */
+  readonly kinds?: Kinds;
   readonly serviceRanges?: ServiceRanges;
   /** Rows for the few writes that the server makes of itself (cluster IPs and node ports it holds, a disruption budget that an eviction spends). None by default. */
   readonly internalRows?: InternalRows<Row>;
@@ -44,6 +48,8 @@ export interface ResourcesOptions<Row> {
 /** Every served resource over `store`. */
 export function createResources<Row>(options: ResourcesOptions<Row>): Resources<Row> {
   const { store, clock, random, uid, guards } = options;
+  const kinds = options.kinds ?? builtinKinds;
+  const addressOf = (target: Target): Address => addressIn(target, kinds);
   const internalRows: InternalRows<Row> = options.internalRows ?? (() => () => []);
   const writer: Writer<Row> = {
     internalRows,
@@ -128,7 +134,7 @@ async function bindByName<Row>(
 ): ReturnType<Resources<Row>['create']> {
   const name = sent.object.metadata.name ?? '';
   const target = { ...address.target, resource: 'pods', subresource: 'binding', name };
-  const pod = addressOf(target);
+  const pod = addressIn(target);
   if ((await writer.store.get(keyOf(pod.type, target.namespace, name), { kind: 'current' })) === undefined)
     throw notFound(pod.of, name);
   return await createOnObject(writer, call, pod, sent.object, sent.write);

@@ -38,8 +38,9 @@ const patchTypes: Readonly<Record<string, PatchType>> = {
 /** Serves get, list, watch, create, update, patch, delete and deletecollection. Throws NotFound and MethodNotAllowed for what is not served. */
 export function resourceRoute(deps: ResourceRouteDeps): ResourceHandler {
   return async (request, info) => {
-    const type = deps.kinds.find(info.group, info.version, info.resource);
-    if (type === undefined) throw pageNotFound();
+    const type = await deps.kinds.findCurrent(info.group, info.version, info.resource);
+    // Authorization was asked before a kind that is new here was known: its scope is checked again.
+    if (type === undefined || (!type.namespaced && info.inNamespace)) throw pageNotFound();
     requireServed(type, info);
     const target = targetOf(info, type);
     const { query } = info;
