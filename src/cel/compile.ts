@@ -1,0 +1,91 @@
+import { type Environment } from './environment.ts';
+import { newFrame } from './loop.ts';
+import { CostExceeded, Meter } from './meter.ts';
+import { parse } from './parse.ts';
+import { plan, type References, type Step } from './plan.ts';
+import type { Issue } from './source.ts';
+import { dyn, type Type } from './types.ts';
+import { bind, Failure, type Result } from './values.ts';
+
+/** What one evaluation may cost at most, whatever its caller has left. Upstream's limit. */
+export const perCallLimit = 1_000_000;
+
+/** What is left for several expressions together. Evaluations take from it. */
+export interface Budget {
+  remaining: number;
+}
+
+/** How an evaluation ended. `exceeded`: it was stopped for its cost, and nothing is known about its result. */
+export type Outcome =
+  | { readonly kind: 'value'; readonly result: Exclude<Result, Failure>; readonly cost: number }
+  | { readonly kind: 'failure'; readonly message: string; readonly cost: number }
+  | { readonly kind: 'exceeded'; readonly message: string; readonly cost: number };
+
+/** The variables: JSON, read by their declared types, or values; a function is asked once, when first needed. */
+export type Bindings = Readonly<Record<string, unknown>>;
+
+export interface Compiled {
+  readonly source: string;
+  /** What its value will be. */
+  readonly outputType: Type;
+  /**
+   * The value for these variables. It costs at most 1 000 000 units and at most what `budget` has left, from which the
+   * cost is taken. Never throws for what an expression does.
+   */
+  evaluate(bindings: Bindings, budget: Budget): Outcome;
+}
+
+/** `source` ready to evaluate without checking its types first, or what is wrong with it. */
+export function compileUnchecked(
+  source: string,
+  environment: Environment,
+): { readonly compiled: Compiled } | { readonly issues: readonly Issue[] } {
+  const parsed = parse(source);
+  if ('issues' in parsed) return parsed;
+  return { compiled: compiledOf(source, plan(parsed.expr, environment, unchecked), environment, dyn) };
+}
+
+const unchecked: References = { idents: new Map(), calls: new Map() };
+
+function compiledOf(
+  source: string,
+  planned: { readonly step: Step; readonly slots: number },
+  environment: Environment,
+  outputType: Type,
+): Compiled {
+  return {
+    source,
+    outputType,
+    evaluate: (bindings, budget) => {
+      const meter = new Meter(Math.min(perCallLimit, budget.remaining));
+      const values = new Map<string, Result>();
+      const variable = (name: string): Result => {
+        const known = values.get(name);
+        if (known !== undefined) return known;
+        const value = Object.hasOwn(bindings, name)
+          ? bind(bindings[name], environment.variables.get(name) ?? dyn)
+          : new Failure(`no such attribute: ${name}`);
+        values.set(name, value);
+        return value;
+      };
+      const outcome = run(planned, { meter, variable });
+      budget.remaining -= outcome.cost;
+      return outcome;
+    },
+  };
+}
+
+function run(
+  planned: { readonly step: Step; readonly slots: number },
+  parts: { readonly meter: Meter; variable(name: string): Result },
+): Outcome {
+  const { meter } = parts;
+  try {
+    const result = planned.step(newFrame(planned.slots, parts));
+    if (result instanceof Failure) return { kind: 'failure', message: result.message, cost: meter.cost };
+    return { kind: 'value', result, cost: meter.cost };
+  } catch (error) {
+    if (error instanceof CostExceeded) return { kind: 'exceeded', message: error.message, cost: meter.cost };
+    throw error;
+  }
+}

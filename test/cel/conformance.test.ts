@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { compileUnchecked } from '../../src/cel/compile.ts';
+import { functionsOf, type Environment } from '../../src/cel/environment.ts';
+import { core, coreTypes } from '../../src/cel/library/core.ts';
+import { operators } from '../../src/cel/library/operators.ts';
+import { optionals, optionalTypes } from '../../src/cel/library/optional.ts';
+import { dyn } from '../../src/cel/types.ts';
+import { readValue, show, type Written } from './support/written.ts';
+
+interface Case {
+  readonly name: string;
+  readonly expr: string;
+  readonly container?: string;
+  readonly types?: Readonly<Record<string, string>>;
+  readonly bindings?: Readonly<Record<string, Written>>;
+  readonly unchecked?: boolean;
+  readonly checkOnly?: boolean;
+  readonly value?: Written;
+  readonly type?: string;
+  readonly error?: boolean;
+}
+
+const { cases } = JSON.parse(readFileSync(new URL('conformance.json', import.meta.url), 'utf8')) as { cases: Case[] };
+/** What the API does not turn on, or this room does not have yet. */
+const excluded: readonly (readonly [string, string])[] = [
+  ['fields/quoted_map_fields/', 'identifiers in backquotes: not part of the language as the API uses it'],
+  ['string_ext/', 'not there yet'],
+];
+const isExcluded = ({ name }: Case): boolean => excluded.some(([prefix]) => name.startsWith(prefix));
+const files = [...new Set(cases.filter((one) => !isExcluded(one)).map((one) => one.name.split('/')[0] ?? ''))];
+
+function run(one: Case): string {
+  const environment: Environment = {
+    functions: functionsOf(operators, core, optionals),
+    types: new Map([...coreTypes, ...optionalTypes]),
+    variables: new Map(Object.keys({ ...one.types, ...one.bindings }).map((name) => [name, dyn])),
+    ...(one.container === undefined ? {} : { container: one.container }),
+  };
+  const made = compileUnchecked(one.expr, environment);
+  if ('issues' in made) return made.issues[0]?.message ?? 'issues';
+  if (one.value === undefined && one.error !== true) return '';
+  const bindings = Object.fromEntries(
+    Object.entries(one.bindings ?? {}).map(([name, value]) => [name, readValue(value)]),
+  );
+  const outcome = made.compiled.evaluate(bindings, { remaining: 1e7 });
+  if (one.error === true) return outcome.kind === 'failure' ? '' : `${outcome.kind} instead of an error`;
+  if (outcome.kind !== 'value') return outcome.message;
+  const expected = show(readValue(one.value ?? {}));
+  return show(outcome.result) === expected ? '' : `${show(outcome.result)} instead of ${expected}`;
+}
+
+describe.each(files)('%s', (file) => {
+  test('gives what the specification says', () => {
+    const failed = cases
+      .filter((one) => one.name.startsWith(`${file}/`) && !isExcluded(one))
+      .map((one) => ({ one, problem: run(one) }))
+      .filter(({ problem }) => problem !== '')
+      .map(({ one, problem }) => `${one.name}: ${one.expr}: ${problem}`);
+    expect(failed).toEqual([]);
+  });
+});
