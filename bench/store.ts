@@ -12,6 +12,7 @@ import { startEmbeddedPostgres } from '../src/core/store/embedded.ts';
 import type { Companion, Mutation } from '../src/core/store/store.ts';
 import { systemClock as clock } from '../src/std/clock.ts';
 import { silentLogger as log } from '../src/std/log.ts';
+import { byteaArray, textArray } from '../src/std/postgres-array.ts';
 import type { KubeObject } from '../src/api/meta.ts';
 import type { Bench } from './main.ts';
 import { startEtcd } from './support/etcd.ts';
@@ -130,14 +131,12 @@ interface AuditLike {
   readonly event: Buffer;
 }
 
-const companion: Companion<AuditLike> = {
-  insert: async (connection, rows) => {
-    await connection.query({
-      name: 'bench_rows',
-      text: 'insert into bench_rows (fact, event) select * from unnest($1::text[], $2::bytea[])',
-      values: [rows.map((row) => row.fact), rows.map((row) => row.event)],
-    });
-  },
+export const companion: Companion<AuditLike> = {
+  insert: (rows) => ({
+    name: 'bench_rows',
+    text: 'insert into bench_rows (fact, event) select * from unnest($1::text[], $2::bytea[])',
+    values: [textArray(rows.map((row) => row.fact)), byteaArray(rows.map((row) => row.event))],
+  }),
 };
 
 async function startGatehouse(note: (text: string) => void): Promise<Contestant> {

@@ -214,10 +214,10 @@ test("a change's rows commit or vanish with the transaction they ride in", async
   const companion = auditCompanion();
   const client = await pool.connect();
   await client.query('BEGIN');
-  await companion.insert(client, [row()]);
+  await client.query(companion.insert([row()]));
   await client.query('ROLLBACK');
   await client.query('BEGIN');
-  await companion.insert(client, [row(), row()]);
+  await client.query(companion.insert([row(), row()]));
   await client.query('COMMIT');
   client.release();
   expect(await ofChain(gateway)).toEqual([2n, 3n]);

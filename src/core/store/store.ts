@@ -78,16 +78,15 @@ export type WatchSignal =
 
 /** Rows of one writer that ride in the transaction of its change; `Row` belongs to the room that made them (audit). */
 export interface Companion<Row> {
-  /**
-   * Inserts `rows` on `connection`, inside the open transaction, in one statement, issued before the first await: COMMIT
-   * is sent right behind it.
-   */
-  insert(connection: Connection, rows: readonly Row[]): Promise<void>;
+  /** The one statement that inserts `rows`, of which there is at least one. It returns no columns. */
+  insert(rows: readonly Row[]): Statement;
 }
 
-/** The one thing a companion needs of a database connection. */
-export interface Connection {
-  query(statement: { readonly name: string; readonly text: string; readonly values: unknown[] }): Promise<unknown>;
+/** A statement that is prepared once per connection, under its name. A Buffer is a parameter in binary (std/postgres-array.ts). */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+  readonly values: (string | Buffer | null)[];
 }
 
 export interface Store<Row = unknown> {

@@ -4,6 +4,7 @@ import type { Companion, Mutation, Store, Verdict } from '../../../src/core/stor
 import type { Running } from '../../../src/std/stop.ts';
 import { systemClock } from '../../../src/std/clock.ts';
 import { silentLogger } from '../../../src/std/log.ts';
+import { textArray } from '../../../src/std/postgres-array.ts';
 import { runSql, startTestPostgres } from '../../support/postgres.ts';
 import type { TestPostgres } from '../../support/postgres.ts';
 
@@ -13,13 +14,11 @@ interface Row {
 
 /** A companion like audit's: one statement for all rows of the batch. */
 const companion: Companion<Row> = {
-  insert: async (connection, rows) => {
-    await connection.query({
-      name: 'insert_rows',
-      text: 'insert into companion_rows select * from unnest($1::text[])',
-      values: [rows.map((row) => row.text)],
-    });
-  },
+  insert: (rows) => ({
+    name: 'insert_rows',
+    text: 'insert into companion_rows select * from unnest($1::text[])',
+    values: [textArray(rows.map((row) => row.text))],
+  }),
 };
 
 let postgres: TestPostgres;
