@@ -30,7 +30,7 @@ const connections = 32;
 const warmUpMs = 3000;
 const drainMs = 60_000;
 /** As `gatehouse up` starts its gateway; the bare server has the same. */
-const nodeFlags = ['--max-semi-space-size=16'];
+const nodeFlags = ['--max-semi-space-size=64'];
 
 const namespace = 'bench';
 const account = 'reader';

@@ -134,7 +134,7 @@ async function startDatabase({ home, clock, log, progress }: UpOptions, parts: R
 
 /** Young garbage is cheap to collect; a small nursery keeps the idle footprint small. */
 function nodeFlags(name: string): readonly string[] {
-  return name === 'gateway' ? ['--max-semi-space-size=16'] : ['--max-semi-space-size=2'];
+  return name === 'gateway' ? ['--max-semi-space-size=64'] : ['--max-semi-space-size=2'];
 }
 
 /** One `up` per home: a second one would take the first one's database from under it. */

@@ -287,13 +287,13 @@ function factsOf(inbound: Inbound, info: RequestInfo): RequestFacts {
 }
 
 function withStandardHeaders(answer: Answer, recording: Recording, warnings: ReadonlySet<string> | undefined): Answer {
-  const headers: Headers = {
-    'audit-id': recording.auditID,
-    'cache-control': 'no-cache, private',
-    ...(warnings === undefined || warnings.size === 0 ? {} : { warning: [...warnings].map(warningHeader).join(', ') }),
-    ...answer.headers,
-  };
-  return { ...answer, headers };
+  const standard: Headers = { 'audit-id': recording.auditID, 'cache-control': 'no-cache, private' };
+  const warned = warnings === undefined || warnings.size === 0 ? standard : { ...standard, warning: warningsOf(warnings) };
+  return { ...answer, headers: answer.headers === undefined ? warned : { ...warned, ...answer.headers } };
+}
+
+function warningsOf(warnings: ReadonlySet<string>): string {
+  return [...warnings].map(warningHeader).join(', ');
 }
 
 /** RFC 9111 §5.5 (obsolete, and what kubectl prints): code 299, no agent, a quoted text. */

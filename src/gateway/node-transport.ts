@@ -7,7 +7,8 @@ import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import { StatusError } from '../api/status.ts';
 import type { Clock } from '../std/clock.ts';
-import type { Answer, Headers, Inbound, Peer, StreamAnswer, WholeAnswer } from './inbound.ts';
+import { atEndOfTurn } from '../std/turn.ts';
+import type { Answer, Inbound, Peer, StreamAnswer, WholeAnswer } from './inbound.ts';
 import { header } from './inbound.ts';
 
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -18,51 +19,78 @@ const gzipFromBytes = 128 * 1024;
 const compress = promisify(gzip);
 
 /** `request` as the chain sees it. `stopping` aborts long-running requests when the gateway ends. */
-export function inboundFromNode(
-  request: NodeRequest,
-  from: {
-    readonly carrier: NodeResponse | Duplex;
-    readonly peer: Peer;
-    readonly stopping: AbortSignal;
-    readonly clock: Clock;
-    readonly bodyDeadlineMs: number;
-  },
-): Inbound {
-  let signal: AbortSignal | undefined;
-  return {
-    method: request.method ?? '',
-    url: request.url ?? '',
-    headers: request.headers,
-    rawHeaders: request.rawHeaders,
-    peer: from.peer,
-    get signal() {
-      return (signal ??= AbortSignal.any([whenClosed(from.carrier), from.stopping]));
-    },
-    body: (limitBytes) => readBody(request, limitBytes, from),
-  };
+export function inboundFromNode(request: NodeRequest, from: Source): Inbound {
+  return new NodeInbound(request, from);
 }
 
-/** Writes `answer`. Resolves when all of it is handed to the connection, or the client is gone. Throws what `frames` throw. */
+interface Source {
+  readonly carrier: NodeResponse | Duplex;
+  readonly peer: Peer;
+  readonly stopping: AbortSignal;
+  readonly clock: Clock;
+  readonly bodyDeadlineMs: number;
+}
+
+/** A class for its getter: an object literal with one is made the slow way, for every request. */
+class NodeInbound implements Inbound {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Inbound['headers'];
+  readonly rawHeaders: readonly string[];
+  readonly peer: Peer;
+  readonly #request: NodeRequest;
+  readonly #from: Source;
+  #signal: AbortSignal | undefined;
+
+  constructor(request: NodeRequest, from: Source) {
+    this.method = request.method ?? '';
+    this.url = request.url ?? '';
+    this.headers = request.headers;
+    this.rawHeaders = request.rawHeaders;
+    this.peer = from.peer;
+    this.#request = request;
+    this.#from = from;
+  }
+
+  get signal(): AbortSignal {
+    return (this.#signal ??= AbortSignal.any([whenClosed(this.#from.carrier), this.#from.stopping]));
+  }
+
+  body(limitBytes: number): Promise<Buffer> {
+    return readBody(this.#request, limitBytes, this.#from);
+  }
+}
+
+/**
+ * Writes `answer`. Resolves when a stream has been handed to the connection, or its client is gone; a whole answer is
+ * handed over at the end of this turn of the event loop. Throws what `frames` throw.
+ */
 export async function writeAnswer(response: NodeResponse, answer: Answer, request: Inbound): Promise<void> {
   if (answer.kind === 'stream') return writeStream(response, answer, request);
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
   if (body.length >= gzipFromBytes && /\bgzip\b/.test(header(request, 'accept-encoding'))) {
     const packed = await compress(body, { level: constants.Z_BEST_SPEED });
-    writeWhole(response, answer, packed, { 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+    const headers = { ...answer.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' };
+    writeWhole(response, { ...answer, headers }, packed);
   } else {
     writeWhole(response, answer, body);
   }
 }
 
-function writeWhole(response: NodeResponse, answer: WholeAnswer, body: Buffer, more?: Headers): void {
-  if (response.destroyed || response.writableEnded) return;
-  response.writeHead(answer.code, {
-    ...answer.headers,
-    ...more,
-    'content-type': answer.contentType,
-    'content-length': body.length,
+/**
+ * The answers of one turn leave together: the first write wakes the process at the other end, and those that follow at
+ * once find it awake (docs/adr, what bounds a request).
+ */
+function writeWhole(response: NodeResponse, { code, contentType, headers }: WholeAnswer, body: Buffer): void {
+  atEndOfTurn(() => {
+    if (response.destroyed || response.writableEnded) return;
+    try {
+      response.writeHead(code, { ...headers, 'content-type': contentType, 'content-length': body.length });
+      response.end(body);
+    } catch {
+      response.destroy(); // a header that HTTP cannot carry: nobody waits here any more
+    }
   });
-  response.end(body);
 }
 
 async function writeStream(response: NodeResponse, answer: StreamAnswer, { signal }: Inbound): Promise<void> {
