@@ -288,8 +288,13 @@ function factsOf(inbound: Inbound, info: RequestInfo): RequestFacts {
 
 function withStandardHeaders(answer: Answer, recording: Recording, warnings: ReadonlySet<string> | undefined): Answer {
   const standard: Headers = { 'audit-id': recording.auditID, 'cache-control': 'no-cache, private' };
-  const warned = warnings === undefined || warnings.size === 0 ? standard : { ...standard, warning: warningsOf(warnings) };
-  return { ...answer, headers: answer.headers === undefined ? warned : { ...warned, ...answer.headers } };
+  const warned =
+    warnings === undefined || warnings.size === 0 ? standard : { ...standard, warning: warningsOf(warnings) };
+  const headers = answer.headers === undefined ? warned : { ...warned, ...answer.headers };
+  const { code, contentType } = answer;
+  return answer.kind === 'whole'
+    ? { kind: 'whole', code, contentType, headers, body: answer.body }
+    : { kind: 'stream', code, contentType, headers, frames: answer.frames };
 }
 
 function warningsOf(warnings: ReadonlySet<string>): string {

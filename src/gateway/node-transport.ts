@@ -1,5 +1,5 @@
 /** Node's request and response objects, of either protocol, as `Inbound` and `Answer`. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ServerResponse, type IncomingMessage } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { once } from 'node:events';
 import type { Duplex, Writable } from 'node:stream';
@@ -85,7 +85,10 @@ function writeWhole(response: NodeResponse, { code, contentType, headers }: Whol
   atEndOfTurn(() => {
     if (response.destroyed || response.writableEnded) return;
     try {
-      response.writeHead(code, { ...headers, 'content-type': contentType, 'content-length': body.length });
+      const fields = ['content-type', contentType, 'content-length', String(body.length)];
+      for (const name in headers) fields.push(name, headers[name] ?? '');
+      if (response instanceof ServerResponse) response.writeHead(code, fields);
+      else response.writeHead(code, { ...headers, 'content-type': contentType, 'content-length': body.length });
       response.end(body);
     } catch {
       response.destroy(); // a header that HTTP cannot carry: nobody waits here any more

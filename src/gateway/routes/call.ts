@@ -1,4 +1,5 @@
 import { StatusError } from '../../api/status.ts';
+import type { User } from '../../api/user.ts';
 import type { AuditRow } from '../../audit/recorder.ts';
 import type { Call } from '../../core/resources/resources.ts';
 import type { Admitted, Authorizer } from '../chain.ts';
@@ -31,22 +32,44 @@ export async function runWrite<T>(
 }
 
 /** The surroundings of a read. */
-export function callOf(request: Admitted, authorizer: Authorizer, onRecord: () => void = () => {}): Call<AuditRow> {
-  const { inbound, user, recording, warnings } = request;
-  return {
-    user,
-    get signal() {
-      return inbound.signal;
-    },
-    warn: (text) => {
-      warnings.add(text);
-    },
-    record: ({ code, revision, object }) => {
-      if (object !== undefined) recording.responseObject(object);
-      onRecord();
-      return recording.changeRows(code, revision);
-    },
-    requestObject: (object) => recording.requestObject(object),
-    allowed: async (asked) => authorizer.authorize({ kind: 'resource', user, ...asked }).allowed,
-  };
+export function callOf(request: Admitted, authorizer: Authorizer, onRecord?: () => void): Call<AuditRow> {
+  return new RequestCall(request, authorizer, onRecord);
+}
+
+/** A class for what hundreds of reads at once have in common: their functions. */
+class RequestCall implements Call<AuditRow> {
+  readonly user: User;
+  readonly #request: Admitted;
+  readonly #authorizer: Authorizer;
+  readonly #onRecord: (() => void) | undefined;
+
+  constructor(request: Admitted, authorizer: Authorizer, onRecord: (() => void) | undefined) {
+    this.user = request.user;
+    this.#request = request;
+    this.#authorizer = authorizer;
+    this.#onRecord = onRecord;
+  }
+
+  get signal(): AbortSignal {
+    return this.#request.inbound.signal;
+  }
+
+  warn(text: string): void {
+    this.#request.warnings.add(text);
+  }
+
+  record({ code, revision, object }: Parameters<Call<AuditRow>['record']>[0]): readonly AuditRow[] {
+    const { recording } = this.#request;
+    if (object !== undefined) recording.responseObject(object);
+    this.#onRecord?.();
+    return recording.changeRows(code, revision);
+  }
+
+  requestObject(object: unknown): void {
+    this.#request.recording.requestObject(object);
+  }
+
+  async allowed(asked: Parameters<Call<AuditRow>['allowed']>[0]): Promise<boolean> {
+    return this.#authorizer.authorize({ kind: 'resource', user: this.user, ...asked }).allowed;
+  }
 }
