@@ -25,6 +25,7 @@ import { readKubeconfig } from './credentials.ts';
 import type { Home } from './home.ts';
 import { identityFile } from './identities.ts';
 import { release } from './release.ts';
+import { UsageError } from './usage-error.ts';
 
 const bootstrapMs = 60_000;
 const rbac = 'rbac.authorization.k8s.io';
@@ -54,11 +55,16 @@ const systemPriorities: readonly Draft<PriorityClass>[] = [
 /** Where pods find the gateway. `address` is undefined when it listens on loopback only, where no pod can reach it. */
 export interface GatewayAddress {
   readonly clusterIP: string;
+  /** The range that `clusterIP` is of. */
+  readonly serviceCidr: string;
   readonly address: string | undefined;
   readonly port: number;
 }
 
-/** Brings a cluster, new or not, to where its parts can work: objects and default policy. Speaks as `system:apiserver`. */
+/**
+ * Brings a cluster, new or not, to where its parts can work: objects and default policy. Speaks as `system:apiserver`.
+ * Throws UsageError for a cluster whose services have their addresses in another range.
+ */
 export async function bootstrapCluster(options: {
   readonly home: Home;
   readonly clock: Clock;
@@ -96,23 +102,38 @@ async function bootstrapObjects(client: ClusterClient, gateway: GatewayAddress, 
   );
   await Promise.all([
     ...systemPriorities.map((each) => ensure(client, priorityClasses, each, signal)),
-    ensure(client, services, kubernetesService(gateway.clusterIP), signal),
+    ensure<Service>(client, services, kubernetesService(gateway.clusterIP), signal).then((found) =>
+      sameRange(found, gateway),
+    ),
     ...(gateway.address === undefined
       ? []
       : [ensure(client, endpointSlices, kubernetesEndpoints(gateway.address, gateway.port), signal)]),
   ]);
 }
 
-/** Creates `object` unless it is there already. Asks first: a service's creation would fail on its own address. */
+/** Services keep their addresses for life: under another range none of them would be served. */
+function sameRange(found: Service | undefined, { clusterIP, serviceCidr }: GatewayAddress): void {
+  const present = found?.spec.clusterIP;
+  if (present === undefined || present === clusterIP) return;
+  throw new UsageError(
+    `the services of this cluster have addresses beside ${present}, outside of ${serviceCidr}: start it with the --isolation and --service-cidr it was made with, or give a new folder with --home DIR`,
+  );
+}
+
+/**
+ * Creates `object` unless it is there already, and returns what was. Asks first: a service's creation would fail on its
+ * own address.
+ */
 async function ensure<T extends ClusterObject>(
   client: ClusterClient,
   of: ResourceRef<T>,
   object: Draft<T>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<T | undefined> {
   const { namespace, name = '' } = object.metadata;
   const there = await ignoring(['NotFound'], () => client.get(of, { namespace, name }, signal));
   if (there === undefined) await create(client, of, object, signal);
+  return there;
 }
 
 async function create<T extends ClusterObject>(

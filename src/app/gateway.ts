@@ -17,7 +17,7 @@ import { escalationOf } from '../authz/escalation.ts';
 import { followKinds } from '../core/resources/custom/kinds.ts';
 import { createResources } from '../core/resources/registry.ts';
 import type { InternalRows } from '../core/resources/services/allocator.ts';
-import { defaultRanges } from '../core/resources/services/ranges.ts';
+import { addressRange, defaultRanges, toAddress } from '../core/resources/services/ranges.ts';
 import { createStore } from '../core/store/create-store.ts';
 import { createSealing } from '../core/store/sealing.ts';
 import type { Change, Store } from '../core/store/store.ts';
@@ -32,6 +32,8 @@ import type { Running } from '../std/stop.ts';
 import { bootstrapCluster } from './bootstrap.ts';
 import type { Home } from './home.ts';
 import { ensureIdentities, readSealingKeys } from './identities.ts';
+import { isLoopback } from './network-ranges.ts';
+import type { NetworkRanges } from './network-ranges.ts';
 import { openApiOf } from './openapi.ts';
 import { release } from './release.ts';
 
@@ -44,6 +46,7 @@ export interface GatewayProcessOptions {
   readonly gatewayId: string;
   /** Further names and addresses by which clients reach the gateway. */
   readonly names: readonly string[];
+  readonly ranges: NetworkRanges;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -53,8 +56,6 @@ export interface GatewayProcess extends Running {
 }
 
 const halfDayMs = 12 * 60 * 60 * 1000;
-/** The first address of the service range: the `kubernetes` service. */
-const gatewayServiceIP = '10.96.0.1';
 /** Kinds whose every change authorization has to know before the change is answered. */
 const policyResources = [
   'roles.rbac.authorization.k8s.io',
@@ -68,7 +69,9 @@ const policyResources = [
 
 /** Serves when it resolves. Throws UsageError and DatabaseUnusable for what a person has to mend. */
 export async function startGateway(options: GatewayProcessOptions): Promise<GatewayProcess> {
-  const { home, clock, log } = options;
+  const { home, clock, log, ranges } = options;
+  // The first address of the service range is the `kubernetes` service's.
+  const gatewayServiceIP = toAddress(addressRange(ranges.services).first);
   const started: Running[] = [];
   const stop = async (): Promise<void> => {
     for (const each of started.splice(0).toReversed()) await each.stop();
@@ -111,7 +114,12 @@ export async function startGateway(options: GatewayProcessOptions): Promise<Gate
     await bootstrapCluster({
       home,
       clock,
-      gateway: { clusterIP: gatewayServiceIP, address: reachable(options.host), port: gateway.port },
+      gateway: {
+        clusterIP: gatewayServiceIP,
+        serviceCidr: ranges.services,
+        address: reachable(options.host),
+        port: gateway.port,
+      },
     });
     return { url, stop };
   } catch (error) {
@@ -121,7 +129,7 @@ export async function startGateway(options: GatewayProcessOptions): Promise<Gate
 }
 
 async function serve(
-  { host, port, clock, log }: GatewayProcessOptions,
+  { host, port, ranges, clock, log }: GatewayProcessOptions,
   parts: {
     readonly pki: Awaited<ReturnType<typeof openPki>>;
     readonly store: Store<AuditRow>;
@@ -140,7 +148,8 @@ async function serve(
     random: (count) => randomBytes(count),
     uid: () => randomUUID(),
     guards: [refuseEscalation(authorizer)],
-    serviceRanges: defaultRanges,
+    serviceRanges: { ...defaultRanges, clusterCIDR: ranges.services },
+    loopbackPods: isLoopback(ranges.pods) ? [ranges.pods] : [],
     internalRows: internalRows(recorder),
   });
   return createGateway(

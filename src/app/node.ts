@@ -16,6 +16,7 @@ import type { Home } from './home.ts';
 import { identityFile } from './identities.ts';
 import { stopAll } from './lifetime.ts';
 import { machineAddress } from './machine-address.ts';
+import type { IsolationKind, NetworkRanges } from './network-ranges.ts';
 import { startNodeDataPlane } from './node-dataplane.ts';
 import { release } from './release.ts';
 
@@ -26,8 +27,9 @@ export interface NodeOptions {
   readonly dataplane: string;
   /** Whether this node's proxy serves the host's own clients, too; of several nodes on one host one does. */
   readonly serveHost: boolean;
-  /** Ranges of pod addresses and of services: what pods reach outside of them sees the node's address. */
-  readonly clusterNetworks: readonly string[];
+  readonly isolation: IsolationKind;
+  /** What pods reach outside of these ranges sees the node's address. */
+  readonly ranges: NetworkRanges;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -52,6 +54,7 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
     // First of all: it closes what this process inherited and must not leak into containers.
     const { runtime } = await chooseRuntime({
       kind: options.runtime === 'process' || options.runtime === 'hollow' ? options.runtime : 'auto',
+      isolation: options.isolation,
       state: join(folder, 'runtime'),
       hide: [home.folder],
       cgroup: cgroupName(home, name),
@@ -69,7 +72,7 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
       key: `${home.folder} ${name}`,
       runtime,
       serveHost: options.serveHost,
-      clusterNetworks: options.clusterNetworks,
+      clusterNetworks: [options.ranges.pods, options.ranges.services],
       clock,
       log,
     });

@@ -14,6 +14,7 @@ import type { Running } from '../std/stop.ts';
 import { superviseChild } from './child.ts';
 import type { Home } from './home.ts';
 import { stopAll } from './lifetime.ts';
+import type { IsolationKind, NetworkRanges } from './network-ranges.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface UpOptions {
@@ -21,9 +22,9 @@ export interface UpOptions {
   readonly port: number;
   readonly nodes: number;
   readonly runtime: string;
+  readonly isolation: IsolationKind;
   readonly dataplane: string;
-  /** Range of pod addresses. */
-  readonly clusterCidr: string;
+  readonly ranges: NetworkRanges;
   readonly databaseUrl: string | undefined;
   readonly logLevel: string;
   readonly clock: Clock;
@@ -48,6 +49,7 @@ const patienceMs = 120_000;
 /** Everything runs and serves when it resolves. Throws UsageError for what a person has to mend. */
 export async function startUp(options: UpOptions): Promise<Running & { readonly url: string }> {
   const { home, log, progress, port } = options;
+  refuseWhatCannotBe(options);
   const parts: Running[] = [];
   const stop = async (): Promise<void> => {
     for (const error of await stopAll(parts.splice(0))) log.warn('a part did not stop cleanly', { error });
@@ -58,12 +60,17 @@ export async function startUp(options: UpOptions): Promise<Running & { readonly 
     await portIsFree(port);
     const databaseUrl = options.databaseUrl ?? (await startDatabase(options, parts));
     progress('gateway');
-    const gateway = startPart(options, 'gateway', ['gateway', '--port', String(port)], databaseUrl);
+    const gateway = startPart(
+      options,
+      'gateway',
+      ['gateway', '--port', String(port), ...rangeArgs(options)],
+      databaseUrl,
+    );
     parts.push(gateway.child);
     const [, url = ''] = (await gateway.ready).split(' ');
     progress('controllers and nodes');
     const clients = [
-      startPart(options, 'controllers', ['controllers', '--cluster-cidr', options.clusterCidr]),
+      startPart(options, 'controllers', ['controllers', ...rangeArgs(options).slice(0, 4)]),
       ...Array.from({ length: options.nodes }, (_, index) => startNodePart(options, index)),
     ];
     parts.push({ stop: async () => void (await Promise.all(clients.map(({ child }) => child.stop()))) });
@@ -79,8 +86,23 @@ function startNodePart(options: UpOptions, index: number): Part {
   const name = `node-${index + 1}`;
   mkdirSync(join(options.home.nodes, name), { recursive: true, mode: 0o700 });
   const kind = ['--runtime', options.runtime, '--dataplane', options.dataplane];
-  const network = ['--cluster-cidr', options.clusterCidr, ...(index === 0 ? [] : ['--shares-host'])];
+  const network = [...rangeArgs(options), ...(index === 0 ? [] : ['--shares-host'])];
   return startPart(options, name, ['node', '--name', name, ...kind, ...network, '--stop-pods']);
+}
+
+function rangeArgs({ isolation, ranges }: UpOptions): readonly string[] {
+  return ['--isolation', isolation, '--cluster-cidr', ranges.pods, '--service-cidr', ranges.services];
+}
+
+function refuseWhatCannotBe({ nodes, isolation, runtime, dataplane }: UpOptions): void {
+  if (isolation === 'none' && runtime === 'hollow')
+    throw new UsageError('--isolation none is of --runtime process: with hollow nothing runs that could be isolated');
+  if (isolation === 'none' && process.getuid?.() === 0)
+    throw new UsageError('--isolation none would make every container root of this machine: run as an ordinary user');
+  if (nodes > 1 && (isolation === 'none' || dataplane === 'userspace'))
+    throw new UsageError(
+      `--nodes ${nodes} needs nodes with networks of their own: with --isolation none or --dataplane userspace a machine is one node`,
+    );
 }
 
 interface Part {

@@ -33,12 +33,13 @@ export type Place = { readonly kind: 'here' } | { readonly kind: 'outside'; read
  */
 export async function placeNode(options: {
   readonly home: Home;
-  readonly runtime: string;
+  /** Whether the runtime wants them. */
+  readonly namespaces: boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }): Promise<Place> {
   const { home, clock, log } = options;
-  if (options.runtime === 'hollow') return { kind: 'here' };
+  if (!options.namespaces) return { kind: 'here' };
   const { server } = readKubeconfig(identityFile(home, 'bootstrap'));
   return enterUserNamespace({ folder: join(home.run, 'namespaces'), server, clock, log });
 }

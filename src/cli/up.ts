@@ -5,20 +5,26 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { homeFolder, openHome } from '../app/home.ts';
 import type { Home } from '../app/home.ts';
 import { leave, untilTold } from '../app/lifetime.ts';
+import { networkRanges } from '../app/network-ranges.ts';
+import type { IsolationKind } from '../app/network-ranges.ts';
 import { UsageError } from '../app/usage-error.ts';
 import { DatabaseUnusable } from '../core/store/outage.ts';
-import { defaultRanges } from '../core/resources/services/ranges.ts';
 import { parseBlock } from '../netpolicy/address.ts';
 import { systemClock } from '../std/clock.ts';
 import { createLogger } from '../std/log.ts';
 import type { LogLevel, Logger } from '../std/log.ts';
 import type { Running } from '../std/stop.ts';
 
-interface NodeFlags {
+interface RangeFlags {
+  readonly clusterCidr?: string;
+  readonly serviceCidr?: string;
+}
+
+interface NodeFlags extends RangeFlags {
   readonly name: string;
   readonly runtime: string;
+  readonly isolation: IsolationKind;
   readonly dataplane: string;
-  readonly clusterCidr: string;
   readonly sharesHost: boolean;
   readonly stopPods: boolean;
 }
@@ -38,20 +44,24 @@ export function upCommand(): Command {
     .option('--port <n>', 'port of the gateway', port, 7443)
     .option('--nodes <n>', 'how many nodes', count, 1)
     .addOption(runtimeOption())
+    .addOption(isolationOption())
     .addOption(dataplaneOption())
     .addOption(clusterCidrOption())
+    .addOption(serviceCidrOption())
     .option('--database-url <url>', 'a Postgres of your own (15 or later) instead of the embedded one')
     .action(
       async (
-        options: Common & {
-          port: number;
-          nodes: number;
-          runtime: string;
-          dataplane: string;
-          clusterCidr: string;
-          databaseUrl?: string;
-        },
+        options: Common &
+          RangeFlags & {
+            port: number;
+            nodes: number;
+            runtime: string;
+            isolation: IsolationKind;
+            dataplane: string;
+            databaseUrl?: string;
+          },
       ) => {
+        const ranges = networkRanges(options.isolation, options);
         const { home, log } = begin(options, 'up');
         const told = untilTold({ followParent: false });
         const early = new AbortController();
@@ -63,8 +73,9 @@ export function upCommand(): Command {
           port: options.port,
           nodes: options.nodes,
           runtime: options.runtime,
+          isolation: options.isolation,
           dataplane: options.dataplane,
-          clusterCidr: options.clusterCidr,
+          ranges,
           databaseUrl: options.databaseUrl ?? process.env['GATEHOUSE_DATABASE_URL'],
           logLevel: options.logLevel,
           clock,
@@ -96,11 +107,23 @@ export function gatewayCommand(): Command {
       'name of this gateway in the audit trail, unlike any other on the database',
       hostname(),
     )
+    .addOption(clusterCidrOption())
+    .addOption(serviceCidrOption())
+    .addOption(isolationOption().hideHelp())
     .option('--database-url <url>', 'the Postgres to use; or in GATEHOUSE_DATABASE_URL')
     .action(
       async (
-        options: Common & { port: number; host: string; name: string[]; gatewayId: string; databaseUrl?: string },
+        options: Common &
+          RangeFlags & {
+            port: number;
+            host: string;
+            name: string[];
+            gatewayId: string;
+            isolation: IsolationKind;
+            databaseUrl?: string;
+          },
       ) => {
+        const ranges = networkRanges(options.isolation, options);
         const { home, log } = begin(options, 'gateway');
         const databaseUrl = options.databaseUrl ?? process.env['GATEHOUSE_DATABASE_URL'] ?? '';
         if (databaseUrl === '')
@@ -109,7 +132,7 @@ export function gatewayCommand(): Command {
         const { host, port: number, name: names, gatewayId } = options;
         await serve(
           { options, log },
-          () => startGateway({ home, databaseUrl, host, port: number, gatewayId, names, clock, log }),
+          () => startGateway({ home, databaseUrl, host, port: number, gatewayId, names, ranges, clock, log }),
           (gateway) => `ready ${gateway.url}`,
         );
       },
@@ -121,10 +144,12 @@ export function controllersCommand(): Command {
   return withCommon(new Command('controllers'))
     .description('run the scheduler and the controllers; of several such processes one leads')
     .addOption(clusterCidrOption())
-    .action(async (options: Common & { clusterCidr: string }) => {
+    .addOption(isolationOption().hideHelp())
+    .action(async (options: Common & RangeFlags & { isolation: IsolationKind }) => {
+      const { pods } = networkRanges(options.isolation, options);
       const { home, log } = begin(options, 'controllers');
       const { startControllers } = await import('../app/controllers.ts');
-      await serve({ options, log }, () => startControllers({ home, clusterCIDR: options.clusterCidr, clock, log }));
+      await serve({ options, log }, () => startControllers({ home, clusterCIDR: pods, clock, log }));
     });
 }
 
@@ -134,14 +159,24 @@ export function nodeCommand(): Command {
     .description('run one node agent')
     .option('--name <name>', 'name of the node', hostname().toLowerCase())
     .addOption(runtimeOption())
+    .addOption(isolationOption())
     .addOption(dataplaneOption())
     .addOption(clusterCidrOption())
+    .addOption(serviceCidrOption())
     .option('--shares-host', "another node of this machine serves the machine's own clients of services", false)
     .option('--stop-pods', 'stop the pods too when this agent is told to stop', false)
     .action(async (options: Common & NodeFlags) => {
+      const ranges = networkRanges(options.isolation, options);
       const { home, log } = begin(options, 'node');
       const { placeNode } = await import('../app/user-namespace.ts');
-      const place = await placeNode({ home, runtime: options.runtime, clock, log: log.with({ node: options.name }) });
+      const bare = options.isolation === 'none';
+      const runtime = bare && options.runtime === 'auto' ? 'process' : options.runtime;
+      const place = await placeNode({
+        home,
+        namespaces: runtime !== 'hollow' && !bare,
+        clock,
+        log: log.with({ node: options.name }),
+      });
       if (place.kind === 'outside') {
         process.exitCode = place.code;
         return;
@@ -153,10 +188,11 @@ export function nodeCommand(): Command {
           const node = await startNode({
             home,
             name: options.name,
-            runtime: options.runtime,
+            runtime,
+            isolation: options.isolation,
             dataplane: options.dataplane,
             serveHost: !options.sharesHost,
-            clusterNetworks: [options.clusterCidr, defaultRanges.clusterCIDR],
+            ranges,
             clock,
             log: log.with({ node: options.name }),
           });
@@ -189,7 +225,22 @@ function runtimeOption(): Option {
 function clusterCidrOption(): Option {
   return new Option('--cluster-cidr <cidr>', 'range of pod addresses, the same on every machine')
     .argParser(cidr)
-    .default('10.244.0.0/16');
+    .default(undefined, '10.244.0.0/16; without isolation 127.244.0.0/16');
+}
+
+function serviceCidrOption(): Option {
+  return new Option('--service-cidr <cidr>', 'range of service addresses, the same on every machine')
+    .argParser(cidr)
+    .default(undefined, '10.96.0.0/16; without isolation 127.96.0.0/16');
+}
+
+function isolationOption(): Option {
+  return new Option(
+    '--isolation <kind>',
+    'what keeps pods apart: all that this machine gives, or none: then a pod can do whatever this account can',
+  )
+    .choices(['auto', 'none'])
+    .default('auto');
 }
 
 function dataplaneOption(): Option {

@@ -33,7 +33,7 @@ export async function createObject<Row>(
     const what = { operation: 'CREATE', old: undefined, dryRun: options.dryRun } as const;
     const admitted = await writer.admission.mutate(admissionRequest(call, address, { ...what, object: start }));
     const name = admitted.metadata.name ?? '';
-    const early = causesOfCreate(type, admitted);
+    const early = causesOfCreate(type, admitted, writer);
     if (early.length > 0) throw invalid(type.group, type.kind, name, early);
     await writer.admission.validate(admissionRequest(call, address, { ...what, object: admitted }));
     for (const guard of writer.guards) await guard(call, target, undefined, admitted);

@@ -68,7 +68,7 @@ async function attemptOne<Row>(
   const request = { operation: 'UPDATE', old, dryRun: options.dryRun } as const;
   const admitted = await writer.admission.mutate(admissionRequest(call, address, { ...request, object: owned }));
   const next = view.count(writer.services.carriedOver(type, admitted, old), old);
-  const causes = causesOfUpdate(type, target.subresource, next, old);
+  const causes = causesOfUpdate(type, target.subresource, next, old, writer);
   if (causes.length > 0) throw invalid(type.group, type.kind, target.name, causes);
   await writer.admission.validate(admissionRequest(call, address, { ...request, object: next }));
   for (const guard of writer.guards) await guard(call, target, old, next);

@@ -41,6 +41,8 @@ export interface ResourcesOptions<Row> {
   /** The built-in kinds alone by default. */
   readonly kinds?: Kinds;
   readonly serviceRanges?: ServiceRanges;
+  /** Blocks inside 127.0.0.0/8 that are pods' own addresses, which endpoints may name. None by default. */
+  readonly loopbackPods?: readonly string[];
   /** Rows for the few writes that the server makes of itself (cluster IPs and node ports it holds, a disruption budget that an eviction spends). None by default. */
   readonly internalRows?: InternalRows<Row>;
 }
@@ -58,6 +60,7 @@ export function createResources<Row>(options: ResourcesOptions<Row>): Resources<
     random,
     uid,
     guards,
+    loopbackPods: options.loopbackPods ?? [],
     admission: createAdmission({ store, random }),
     services: createServiceAllocator({
       store,

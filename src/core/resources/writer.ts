@@ -30,6 +30,8 @@ export interface Writer<Row> {
   readonly admission: Admission;
   readonly guards: readonly Guard<Row>[];
   readonly services: ServiceAllocator;
+  /** As `CheckContext` has it. */
+  readonly loopbackPods: readonly string[];
   /** Rows for writes that the server makes of itself, on behalf of the one that was asked for. */
   readonly internalRows: InternalRows<Row>;
 }

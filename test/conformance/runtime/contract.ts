@@ -15,6 +15,8 @@ export interface Subject {
   readonly name: string;
   readonly executes: boolean;
   readonly create: () => Promise<Runtime>;
+  /** Environment names that this runtime gives every program beside PATH. */
+  readonly ownEnv?: readonly string[];
 }
 
 export const within = (ms: number): AbortSignal => AbortSignal.timeout(ms);
@@ -75,7 +77,7 @@ export async function runScript(
   }
 }
 
-export function runtimeContract({ name, executes, create }: Subject): void {
+export function runtimeContract({ name, executes, create, ownEnv = [] }: Subject): void {
   describe(`runtime ${name}`, () => {
     let runtime: Runtime;
     beforeAll(async () => {
@@ -150,11 +152,11 @@ export function runtimeContract({ name, executes, create }: Subject): void {
       await runtime.removeSandbox(randomUUID());
     });
 
-    if (executes) programs(() => runtime);
+    if (executes) programs(() => runtime, ownEnv);
   });
 }
 
-function programs(subject: () => Runtime): void {
+function programs(subject: () => Runtime, ownEnv: readonly string[]): void {
   test("the exit code is the program's", async () => {
     expect(await runScript(subject(), 'echo out; echo err >&2; exit 3')).toMatchObject({ code: 3 });
   });
@@ -193,6 +195,7 @@ function programs(subject: () => Runtime): void {
     expect(args).toEqual(odd);
     expect(seen).toEqual({
       PATH: expect.any(String),
+      ...Object.fromEntries(ownEnv.map((name) => [name, expect.any(String)])),
       ...Object.fromEntries(env.map(({ name, value }) => [name, value])),
     });
   });

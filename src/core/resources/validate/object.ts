@@ -4,7 +4,7 @@ import type { ResourceType } from '../../../api/schema/kinds.ts';
 import type { FieldCause } from '../../../api/status.ts';
 import { storageName } from '../address.ts';
 import { fieldsOf } from '../../../std/value.ts';
-import type { KindChecks } from './checks.ts';
+import type { CheckContext, KindChecks } from './checks.ts';
 import {
   autoscalerChecks,
   budgetChecks,
@@ -65,10 +65,16 @@ const checks: ReadonlyMap<string, KindChecks> = new Map<string, KindChecks>([
   ['storageclasses.storage.k8s.io', storageClassChecks],
 ]);
 
+const ordinary: CheckContext = { loopbackPods: [] };
+
 /** What is wrong with an object that is to be created. */
-export function causesOfCreate(type: ResourceType, object: KubeObject): readonly FieldCause[] {
+export function causesOfCreate(
+  type: ResourceType,
+  object: KubeObject,
+  context: CheckContext = ordinary,
+): readonly FieldCause[] {
   const name = storageName(type);
-  return [...metadataCauses(type, object), ...(checks.get(name)?.object?.(object) ?? [])];
+  return [...metadataCauses(type, object), ...(checks.get(name)?.object?.(object, context) ?? [])];
 }
 
 /** What is wrong with changing `old` into `next` through `subresource`. What a status says is its writer's to know. */
@@ -77,10 +83,11 @@ export function causesOfUpdate(
   subresource: string,
   next: KubeObject,
   old: KubeObject,
+  context: CheckContext = ordinary,
 ): readonly FieldCause[] {
   const metadata = metadataUpdateCauses(next, old);
   if (subresource === 'status' || subresource === 'finalize' || subresource === 'approval') return metadata;
   const kind = checks.get(storageName(type));
-  if (subresource !== '' && subresource !== 'scale') return [...metadata, ...(kind?.object?.(next) ?? [])];
-  return [...metadata, ...(kind?.object?.(next) ?? []), ...(kind?.update?.(next, old) ?? [])];
+  if (subresource !== '' && subresource !== 'scale') return [...metadata, ...(kind?.object?.(next, context) ?? [])];
+  return [...metadata, ...(kind?.object?.(next, context) ?? []), ...(kind?.update?.(next, old) ?? [])];
 }

@@ -4,7 +4,7 @@ import type { KubeObject } from '../../../api/meta.ts';
 import type { FieldCause } from '../../../api/status.ts';
 import { at, equal, fieldsOf, listOf, textOf } from '../../../std/value.ts';
 import { duplicate, forbiddenField, invalidValue, notSupported, required } from './causes.ts';
-import type { KindChecks } from './checks.ts';
+import type { CheckContext, KindChecks } from './checks.ts';
 import { labelCauses } from './metadata.ts';
 import { dnsLabel, dnsSubdomain, isPort, portName, portRange } from './names.ts';
 
@@ -95,11 +95,13 @@ function serviceUpdateCauses(next: KubeObject, old: KubeObject): readonly FieldC
 
 export const serviceChecks: KindChecks = { object: serviceCauses, update: serviceUpdateCauses };
 
-function addressCauses(address: string, field: string): readonly FieldCause[] {
+function addressCauses(address: string, field: string, { loopbackPods }: CheckContext): readonly FieldCause[] {
   if (!ipaddr.isValid(address))
     return [invalidValue(field, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')];
-  const range = ipaddr.parse(address).range();
-  if (range === 'loopback')
+  const parsed = ipaddr.process(address); // ::ffff:127.0.0.1 is 127.0.0.1
+  const range = parsed.range();
+  const isPod = loopbackPods.some((block) => parsed.kind() === 'ipv4' && parsed.match(ipaddr.parseCIDR(block)));
+  if (range === 'loopback' && !isPod)
     return [invalidValue(field, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)')];
   if (range === 'linkLocal')
     return [invalidValue(field, address, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)')];
@@ -107,18 +109,18 @@ function addressCauses(address: string, field: string): readonly FieldCause[] {
 }
 
 export const endpointsChecks: KindChecks = {
-  object: (object) =>
+  object: (object, context) =>
     listOf(object['subsets']).flatMap((subset, index) =>
       ['addresses', 'notReadyAddresses'].flatMap((list) =>
         listOf(at(subset, list)).flatMap((address, at_) =>
-          addressCauses(textOf(at(address, 'ip')), `subsets[${index}].${list}[${at_}].ip`),
+          addressCauses(textOf(at(address, 'ip')), `subsets[${index}].${list}[${at_}].ip`, context),
         ),
       ),
     ),
 };
 
 export const endpointSliceChecks: KindChecks = {
-  object: (object) => {
+  object: (object, context) => {
     const type = textOf(object['addressType']);
     const known = ['FQDN', 'IPv4', 'IPv6'];
     if (type === '') return [required('addressType')];
@@ -128,7 +130,7 @@ export const endpointSliceChecks: KindChecks = {
       const field = `endpoints[${index}].addresses`;
       if (addresses.length === 0) return [required(field, 'must contain at least 1 address')];
       if (type === 'FQDN') return [];
-      return addresses.flatMap((address, at_) => addressCauses(textOf(address), `${field}[${at_}]`));
+      return addresses.flatMap((address, at_) => addressCauses(textOf(address), `${field}[${at_}]`, context));
     });
   },
   update: (next, old) =>

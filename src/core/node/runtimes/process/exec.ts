@@ -25,7 +25,16 @@ export function execInside(
   const powerless = attempt.user !== undefined && attempt.user !== 0;
   const drop = attempt.drop.filter((word) => !powerless || word !== '--bounding-set=-all');
   const inside = ['/bin/sh', '-c', enter, 'enter', ...drop];
-  const argv = ['/bin/sh', '-c', join, 'join', ...procs, '--', ...nsenter, ...inside];
+  return startSession(['/bin/sh', '-c', join, 'join', ...procs, '--', ...nsenter, ...inside], program, request, clock);
+}
+
+/** Runs `argv`, which reads `program` (see programFile) as its file 4, as a session of its own. */
+export function startSession(
+  argv: readonly string[],
+  program: string,
+  request: ExecRequest,
+  clock: Clock,
+): ExecSession {
   const [file = '', ...args] = request.tty ? terminalArgv(argv) : argv;
   const child = spawn(file, args, {
     env: { PATH: toolPath, LC_ALL: 'C', SHELL: '/bin/sh', TERM: 'xterm' },

@@ -5,41 +5,24 @@
  *
  * Not limited: disk space. Not shown: /sys. The program as process 1 must reap what it orphans, as in any container.
  */
-import { closeSync, existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import type { Clock } from '../../../../std/clock.ts';
 import type { Logger } from '../../../../std/log.ts';
-import type { Collector } from '../logs/collector.ts';
-import { collectLogs } from '../logs/collector.ts';
-import { readLogFolder } from '../logs/reader.ts';
-import type { Container, ContainerSpec, Isolation, Runtime, Sandbox, SandboxSpec } from '../runtime.ts';
-import { RuntimeError, checkContainer, checkSandboxId, containerId } from '../runtime.ts';
+import type { Isolation, Runtime, Sandbox, SandboxSpec } from '../runtime.ts';
+import { RuntimeError } from '../runtime.ts';
 import { findCgroups, groupUsage, removeGroup, removeParents } from './cgroups.ts';
-import { attachTo, execInside } from './exec.ts';
+import { execInside } from './exec.ts';
+import { closeInherited } from './inherited.ts';
+import { keepAttempts } from './keeper.ts';
 import { ensureMask, podLayer, programMounts, removeLayers, writePodLayer } from './layers.ts';
 import { fitsOverlay } from './mounts.ts';
 import { createNetwork, hostInterface, removeNetwork } from './network.ts';
-import { toolPath } from './run.ts';
+import { findTool } from './run.ts';
 import { ensureSharedBase, isInUserNamespace } from './shared.ts';
 import type { StartHost } from './start.ts';
 import { startAttempt } from './start.ts';
-import type { Attempt } from './state.ts';
-import {
-  attemptFolder,
-  attemptIds,
-  isAlive,
-  podFolder,
-  podIds,
-  readAttempt,
-  readProcess,
-  readProcs,
-  readSandbox,
-  readState,
-  toContainer,
-  writeJson,
-} from './state.ts';
+import { isAlive, podFolder, podIds, readProcess, readProcs, readSandbox, writeJson } from './state.ts';
 
 export interface ProcessRuntimeOptions {
   /** Absolute folder for state and containers' files; made for root alone. */
@@ -56,17 +39,6 @@ export interface ProcessRuntimeOptions {
 const firstId = 2 ** 30;
 const idsPerPod = 65_536;
 const pods = 16_384;
-
-interface Live {
-  readonly folder: string;
-  readonly attempt: Attempt;
-  readonly collector: Collector;
-  /** Resolves when it has ended and its log is complete. */
-  readonly ended: Promise<Container>;
-}
-
-/** How often an adopted container, whose shim is not our child, is looked at. */
-const adoptedLookMs = 100;
 
 /**
  * A runtime over `options.state`, with all that an earlier agent left there adopted. Throws Unsupported, with what to do,
@@ -103,7 +75,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       ),
     },
     cgroups,
-    setpriv: findTool('setpriv'),
+    setpriv: neededTool('setpriv'),
     clock,
   };
   const isolation: Isolation = {
@@ -116,75 +88,6 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       ...(shared ? missingWhenShared : []),
       ...(cgroups.kind === 'none' && !shared ? [`limits are not enforced: ${cgroups.why}`] : []),
     ],
-  };
-  const live = new Map<string, Live>();
-  const listeners = new Set<(container: Container) => void>();
-  const stopping = new AbortController();
-  const creating = new Map<string, Promise<Sandbox>>();
-
-  /** Watches one container that runs (or ended while nobody looked) until it has ended. */
-  const track = async (id: string, folder: string, attempt: Attempt, shim?: ChildProcess): Promise<Live> => {
-    const collector = await collectLogs(folder, clock);
-    const ended = (async (): Promise<Container> => {
-      await (shim === undefined ? goneByLooking(folder) : shimEnded(shim));
-      const container = await settle(folder, attempt);
-      await collector.finish();
-      await removeGroup(await readProcs(folder), clock).catch((error: unknown) =>
-        log.warn('a cgroup stays', { id, error }),
-      );
-      live.delete(id);
-      for (const listener of listeners) listener(container);
-      return container;
-    })();
-    ended.catch((error: unknown) => {
-      if (!stopping.signal.aborted) log.error('a container is no longer watched', { id, error });
-    });
-    const entry = { folder, attempt, collector, ended };
-    live.set(id, entry);
-    return entry;
-  };
-  const shimEnded = async (shim: ChildProcess): Promise<void> => {
-    if (shim.exitCode === null && shim.signalCode === null) await once(shim, 'exit', { signal: stopping.signal });
-  };
-  const goneByLooking = async (folder: string): Promise<void> => {
-    const target = await readProcess(folder);
-    if (target === undefined) return; // its agent died while it was started, and took it along
-    while (await isAlive(target)) await clock.sleep(adoptedLookMs, stopping.signal);
-  };
-  /** The final state; a shim needs a moment after its container's end to write the code down. */
-  const settle = async (folder: string, attempt: Attempt): Promise<Container> => {
-    const end = clock.monotonic() + 1000;
-    for (;;) {
-      const found = await readState(folder, attempt, clock.now());
-      if (found.kind === 'exited') return toContainer(folder, attempt, found, undefined);
-      if (clock.monotonic() > end) {
-        const state =
-          found.kind === 'running'
-            ? { kind: 'unknown' as const, startedAt: found.startedAt, finishedAt: clock.now() }
-            : found;
-        await writeJson(`${folder}/unknown`, state);
-        return toContainer(folder, attempt, state, undefined);
-      }
-      await clock.sleep(10);
-    }
-  };
-  const describe = async (id: string): Promise<{ folder: string; attempt: Attempt; container: Container }> => {
-    const folder = attemptFolder(state, id);
-    const attempt = await readAttempt(folder);
-    if (attempt === undefined) throw new RuntimeError('NotFound', `there is no container ${id}`);
-    const found = await readState(folder, attempt, clock.now());
-    return { folder, attempt, container: toContainer(folder, attempt, found, await readProcess(folder)) };
-  };
-  const kill = async (folder: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
-    const target = await readProcess(folder);
-    if (target !== undefined && (await isAlive(target))) process.kill(target.pid, signal);
-  };
-  const removeAttempt = async (id: string): Promise<void> => {
-    const folder = attemptFolder(state, id);
-    await kill(folder, 'SIGKILL');
-    await live.get(id)?.ended;
-    await removeGroup(await readProcs(folder), clock);
-    await rm(folder, { recursive: true, force: true });
   };
   const makeSandbox = async (spec: SandboxSpec): Promise<Sandbox> => {
     const there = await readSandbox(state, spec.uid);
@@ -223,128 +126,33 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
     allocating = next.catch(() => {});
     return next;
   };
-  const removeSandbox = async (pod: string): Promise<void> => {
-    checkSandboxId(pod);
-    const sandbox = await readSandbox(state, pod);
-    for (const id of await attemptIds(state, pod)) await removeAttempt(id);
-    await removeNetwork(`${podFolder(state, pod)}/ns`, pod);
-    await rm(podLayer(state, pod), { recursive: true, force: true });
-    await rm(podFolder(state, pod), { recursive: true, force: true });
-    if (sandbox !== undefined) reserved.delete(sandbox.idOffset);
-  };
-  const wait = async (id: string, signal: AbortSignal): Promise<Container> => {
-    const running = live.get(id);
-    if (running === undefined) return (await describe(id)).container;
-    const aborted = once(signal, 'abort').then(() => Promise.reject<Container>(signal.reason));
-    aborted.catch(() => {}); // lost the race: nobody waits for it
-    signal.throwIfAborted();
-    return Promise.race([running.ended, aborted]);
-  };
-
-  for (const pod of await podIds(state)) {
-    for (const id of await attemptIds(state, pod)) {
-      const folder = attemptFolder(state, id);
-      const attempt = await readAttempt(folder);
-      if (attempt === undefined) await rm(folder, { recursive: true, force: true });
-      else await track(id, folder, attempt);
-    }
-  }
-
-  return {
-    name: 'process',
-    isolation,
-    createSandbox: (spec) => {
-      checkSandboxId(spec.uid);
-      const pending = creating.get(spec.uid);
-      if (pending !== undefined) return pending;
-      const made = makeSandbox(spec).finally(() => creating.delete(spec.uid));
-      creating.set(spec.uid, made);
-      return made;
+  return keepAttempts(
+    {
+      isolation,
+      makeSandbox,
+      dropSandbox: async (pod, sandbox) => {
+        await removeNetwork(`${podFolder(state, pod)}/ns`, pod);
+        await rm(podLayer(state, pod), { recursive: true, force: true });
+        if (sandbox !== undefined) reserved.delete(sandbox.idOffset);
+      },
+      check: () => {},
+      start: (sandbox, spec, folder) => startAttempt(host, sandbox, spec, folder),
+      // Its process 1 takes all others of its PID namespace along.
+      kill: async (_id, folder, signal) => {
+        const target = await readProcess(folder);
+        if (target !== undefined && (await isAlive(target))) process.kill(target.pid, signal);
+      },
+      free: async (_id, folder) => removeGroup(await readProcs(folder), clock),
+      exec: async ({ attempt, pid, folder }, request) =>
+        execInside(attempt, pid, await readProcs(folder), request, clock),
+      usage: (id) => groupUsage(cgroups, id),
+      close: async () => {
+        await removeLayers(state);
+        await removeParents(cgroups);
+      },
     },
-    removeSandbox,
-    startContainer: async (spec: ContainerSpec) => {
-      checkContainer(spec);
-      checkRunnable(spec);
-      const sandbox = await readSandbox(state, spec.sandbox);
-      if (sandbox === undefined) throw new RuntimeError('NotFound', `there is no sandbox ${spec.sandbox}`);
-      const id = containerId(spec.sandbox, spec.name, spec.attempt);
-      const folder = attemptFolder(state, id);
-      if (existsSync(folder)) throw new RuntimeError('AlreadyExists', `container ${id} exists`);
-      try {
-        const shim = await startAttempt(host, sandbox, spec, folder);
-        const attempt = await readAttempt(folder);
-        if (attempt === undefined)
-          throw new RuntimeError('StartFailed', `container ${id} was removed while it was started`);
-        await track(id, folder, attempt, shim);
-      } catch (error) {
-        await removeAttempt(id).catch((cause: unknown) =>
-          log.warn('a failed start leaves files', { id, error: cause }),
-        );
-        throw error;
-      }
-      return (await describe(id)).container;
-    },
-    stopContainer: async (id, graceMs) => {
-      const { folder, container } = await describe(id);
-      const running = live.get(id);
-      if (running === undefined) return container;
-      await kill(folder, 'SIGTERM');
-      const grace = new AbortController();
-      const timedOut = clock.sleep(graceMs, grace.signal).then(
-        () => kill(folder, 'SIGKILL'),
-        () => {}, // it ended in time
-      );
-      const ended = await running.ended.finally(() => grace.abort());
-      await timedOut;
-      return ended;
-    },
-    removeContainer: removeAttempt,
-    list: async () => {
-      const ids = await podIds(state);
-      const sandboxes = await Promise.all(ids.map((pod) => readSandbox(state, pod)));
-      const names = (await Promise.all(ids.map((pod) => attemptIds(state, pod)))).flat();
-      const containers = await Promise.all(names.map((id) => describe(id).catch(() => undefined)));
-      return {
-        sandboxes: sandboxes.filter((sandbox) => sandbox !== undefined),
-        containers: containers.flatMap((found) => (found === undefined ? [] : [found.container])),
-      };
-    },
-    onExit: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    wait,
-    exec: async (id, request) => {
-      const { folder, attempt, container } = await describe(id);
-      if (container.pid === undefined) throw new RuntimeError('NotRunning', `container ${id} is not running`);
-      return execInside(attempt, container.pid, await readProcs(folder), request, clock);
-    },
-    attach: async (id, request) => {
-      const running = live.get(id);
-      if (running === undefined) throw new RuntimeError('NotRunning', `container ${id} is not running`);
-      if (request.stdin && !existsSync(`${running.folder}/stdin`)) {
-        throw new RuntimeError('Unsupported', `container ${id} was started without stdin: set stdin: true`);
-      }
-      const exited = running.ended.then(exitCodeOf);
-      return attachTo(running.folder, running.collector, exited, request.stdin);
-    },
-    readLogs: (id, logOptions, signal) =>
-      readLogFolder(attemptFolder(state, id), logOptions, () => !live.has(id), signal),
-    usage: (id) => groupUsage(cgroups, id),
-    prune: async (keep) => {
-      for (const pod of await podIds(state)) {
-        if (!keep.has(pod) && !creating.has(pod)) await removeSandbox(pod);
-      }
-    },
-    stop: async () => {
-      stopping.abort();
-      await Promise.all([...live.values()].map((entry) => entry.collector.stop()));
-      live.clear();
-      if ((await podIds(state)).length > 0) return;
-      await removeLayers(state);
-      await removeParents(cgroups);
-    },
-  };
+    { state, clock, log },
+  );
 }
 
 const missingWhenShared = [
@@ -359,39 +167,8 @@ async function ensureBase(state: string, hide: readonly string[], shared: boolea
   return { kind: 'root', mask, shown: programMounts(readFileSync('/proc/self/mountinfo', 'utf8')) };
 }
 
-/** Throws for what this runtime cannot run; says what to do about it. */
-function checkRunnable(spec: ContainerSpec): void {
-  if (spec.command.length === 0) {
-    throw new RuntimeError(
-      'ImageWithoutCommand',
-      `container ${spec.name}: this node runs programs of the host, not the image ${spec.image}: set command to the program to run, or use a node with containerd`,
-    );
-  }
-  if (spec.tty === true) {
-    throw new RuntimeError('Unsupported', `container ${spec.name}: tty is given to exec only on this node: unset tty`);
-  }
-}
-
-/**
- * Closes what this process was started with beyond its three standard streams: Node keeps its own files from its
- * children, but not those that it knows nothing of, and a container must not get what the agent's starter held.
- */
-function closeInherited(): void {
-  const closeOnExec = 0o2000000; // O_CLOEXEC in /proc/PID/fdinfo
-  for (const name of readdirSync('/proc/self/fd')) {
-    // The folder's own descriptor was listed, too, and is closed by now.
-    if (Number(name) <= 2 || !existsSync(`/proc/self/fdinfo/${name}`)) continue;
-    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'))?.[1] ?? '0';
-    if ((Number.parseInt(flags, 8) & closeOnExec) === 0) closeSync(Number(name));
-  }
-}
-
-function exitCodeOf(container: Container): number {
-  return container.state.kind === 'exited' ? container.state.exitCode : 137;
-}
-
-function findTool(name: string): string {
-  const found = toolPath.split(':').find((folder) => existsSync(`${folder}/${name}`));
+function neededTool(name: string): string {
+  const found = findTool(name);
   if (found === undefined) throw new RuntimeError('Unsupported', `${name} is missing: apt-get install util-linux`);
-  return `${found}/${name}`;
+  return found;
 }

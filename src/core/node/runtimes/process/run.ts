@@ -1,5 +1,6 @@
 /** One short program of the system run to its end: argv is passed as it is, no shell reads it. */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 
 /** Tools are looked for here and nowhere else, whatever PATH the agent was started with. */
 export const toolPath = '/usr/sbin:/usr/bin:/sbin:/bin';
@@ -32,4 +33,10 @@ export function run(argv: readonly string[], input = ''): Promise<string> {
     });
     child.stdin.end(input);
   });
+}
+
+/** Absolute path of a program of the system; undefined where it is missing. */
+export function findTool(name: string): string | undefined {
+  const found = toolPath.split(':').find((folder) => existsSync(`${folder}/${name}`));
+  return found === undefined ? undefined : `${found}/${name}`;
 }

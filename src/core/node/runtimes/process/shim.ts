@@ -113,6 +113,24 @@ done <.gatehouse/files
 [ ! -s .gatehouse/fstab ] || exec mount -i -a -T /.gatehouse/fstab
 `;
 
+/**
+ * The shim where nothing can be kept apart (bare.ts): the container is a session of its own and dies with the shim.
+ * Arguments: folder, standard input; then the command to become. Says what `shim` says.
+ */
+export const bareShim = `
+dir=$1 stdin=$2
+shift 2
+"$@" 0<>"$stdin" 1>>"$dir/stdout" 2>>"$dir/stderr" 4<"$dir/program" &
+pid=$!
+read -r stat <"/proc/$pid/stat" || { printf 'failed %s\\n' 'it ended while it was started'; exit 1; }
+printf '%s\\n' "$stat" >"$dir/pid" || { kill -KILL "$pid"; printf 'failed %s\\n' 'its process id could not be kept'; exit 1; }
+printf 'started %s\\n' "$stat"
+exec >/dev/null 2>&1
+wait "$pid"
+code=$?
+printf '%s\\n' "$code" >"$dir/exit"
+`;
+
 /** Before entering a container: counts this process for it. Arguments: cgroup files, --, the command to become. */
 export const join = `
 while [ "$1" != -- ]; do

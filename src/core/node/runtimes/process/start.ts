@@ -137,8 +137,8 @@ async function prepareFolder(
   }
 }
 
-/** Resolves once the shim says `started`. Its complaint goes into the error's cause: it names paths of the host. */
-function running(child: ChildProcess, name: string): Promise<void> {
+/** Resolves once the shim says `started`, rejects with StartFailed when it does not. Its complaint goes into the error's cause: it names paths of the host. */
+export function running(child: ChildProcess, name: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let said = '';
     let complaint = '';

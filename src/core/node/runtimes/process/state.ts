@@ -24,6 +24,8 @@ export interface Attempt {
   readonly drop: readonly string[];
   /** The one id it has, where ids are the agent's own (shared.ts). */
   readonly user?: number;
+  /** The mount paths whose words are translated (bare-files.ts); none where they are really there. */
+  readonly mountPaths?: readonly string[];
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
 }
