@@ -5,20 +5,31 @@
 import { randomFillSync } from 'node:crypto';
 
 // One call to the random source serves 256 ids: it costs more than all the rest.
-const pool = Buffer.alloc(10 * 256);
-let used = pool.length;
+const perFill = 256;
+const digits = 20;
+const pool = Buffer.alloc((perFill * digits) / 2);
+let random = '';
+let used = perFill;
+
+// Many requests share their millisecond.
+let [moment, time] = [-1, ''];
 
 /** A fresh id for a request received at `receivedAt` (milliseconds since the epoch). */
 export function newAuditId(receivedAt: number): string {
-  if (used === pool.length) {
-    randomFillSync(pool);
+  if (used === perFill) {
+    random = randomFillSync(pool).toString('hex');
     used = 0;
   }
-  const time = Math.floor(receivedAt).toString(16).padStart(12, '0');
-  const random = pool.toString('hex', used, used + 10);
-  used += 10;
-  const variant = '89ab'[Number.parseInt(random[3] ?? '0', 16) & 3] ?? '8';
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
+  const from = digits * used++;
+  if (receivedAt !== moment) [moment, time] = [receivedAt, timePart(receivedAt)];
+  const variant = '89ab'[random.charCodeAt(from + 3) & 3] ?? '8';
+  const [a, b] = [random.slice(from, from + 3), random.slice(from + 4, from + 7)];
+  return `${time}-7${a}-${variant}${b}-${random.slice(from + 7, from + 19)}`;
+}
+
+function timePart(receivedAt: number): string {
+  const hex = Math.floor(receivedAt).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
 }
 
 /** The millisecond that `id` was made at; undefined when it is no UUID of version 7. */

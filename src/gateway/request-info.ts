@@ -50,6 +50,8 @@ const verbs: Readonly<Record<string, string>> = {
 /** Subresources of a namespace; any other third segment is a resource inside it. */
 const namespaceSubresources = new Set(['status', 'finalize']);
 const streaming = new Set(['exec', 'attach', 'portforward', 'proxy', 'log', 'tunnel']);
+/** Nothing to decode, to trim or to refuse but dot segments: how nearly every path is. */
+const plainPath = /^(?:\/[\w.:@~$-]+)+$/;
 const noQuery: URLSearchParams = new URLSearchParams();
 
 /**
@@ -61,8 +63,9 @@ export function parseRequest(method: string, url: string): RequestInfo {
   const question = url.indexOf('?');
   const rawPath = question < 0 ? url : url.slice(0, question);
   const query = question < 0 ? noQuery : new URLSearchParams(url.slice(question + 1));
-  const segments = parsePath(rawPath);
-  const path = `/${segments.join('/')}`;
+  const plain = plainPath.test(rawPath) && !rawPath.includes('/.');
+  const segments = plain ? rawPath.slice(1).split('/') : parsePath(rawPath);
+  const path = plain ? rawPath : `/${segments.join('/')}`;
 
   const inApi = segments[0] === 'api' && segments.length > 2;
   const inApis = segments[0] === 'apis' && segments.length > 3;

@@ -52,12 +52,17 @@ export interface IssuedToken {
 const cacheEntries = 10_000;
 
 interface Verified {
-  readonly claims: TokenClaims;
+  /** What the token dies with. */
+  readonly bound: readonly Bound[];
   readonly user: User;
   readonly audiences: readonly string[];
   readonly notBefore: number;
   readonly expiresAt: number;
+  /** The answer to who asks for no audience of their own. */
+  readonly here: VerifiedToken;
 }
+
+type Bound = readonly [kind: BoundKind, namespace: string, object: BoundObject];
 
 /** Signs and verifies with the PKCS#8 PEM `key` as `issuer`; `apiAudiences` are the audiences this API answers to. */
 export async function createTokenIssuer(deps: {
@@ -112,10 +117,12 @@ export async function createTokenIssuer(deps: {
       const now = deps.clock.now();
       if (now >= verified.expiresAt || now < verified.notBefore)
         throw unauthorized('the token has expired or is not valid yet');
-      const accepted = verified.audiences.filter((one) => (audiences ?? deps.apiAudiences).includes(one));
-      if (accepted.length === 0) throw unauthorized('the token is for another audience');
-      await requireBound(verified.claims, deps.stillExists);
-      return { user: verified.user, authenticator: 'service-account', audiences: accepted } satisfies VerifiedToken;
+      const answer = audiences === undefined ? verified.here : answerFor(verified, audiences);
+      if (answer.audiences.length === 0) throw unauthorized('the token is for another audience');
+      for (const [kind, namespace, object] of verified.bound) {
+        if (!(await deps.stillExists(kind, namespace, object))) throw unauthorized(`the token's ${kind} is gone`);
+      }
+      return answer;
     },
   };
 }
@@ -124,7 +131,7 @@ export async function createTokenIssuer(deps: {
 async function checkSignature(
   token: string,
   key: KeyObject,
-  { issuer }: { readonly issuer: string },
+  { issuer, apiAudiences }: { readonly issuer: string; readonly apiAudiences: readonly string[] },
 ): Promise<Verified | undefined> {
   let payload: JWTPayload;
   try {
@@ -141,13 +148,21 @@ async function checkSignature(
   }
   const claims = claimsOf(payload);
   if (claims === undefined || payload.sub !== userName(claims)) return undefined;
+  const user = userOf(claims, payload.jti ?? '');
+  const audiences = typeof payload.aud === 'string' ? [payload.aud] : (payload.aud ?? []);
   return {
-    claims,
-    user: userOf(claims, payload.jti ?? ''),
-    audiences: typeof payload.aud === 'string' ? [payload.aud] : (payload.aud ?? []),
+    bound: boundObjects(claims),
+    user,
+    audiences,
     notBefore: (payload.nbf ?? Infinity) * 1000,
     expiresAt: (payload.exp ?? 0) * 1000,
+    here: answerFor({ user, audiences }, apiAudiences),
   };
+}
+
+/** The token's user, and those of its audiences that were `asked` for. */
+function answerFor({ user, audiences }: Pick<Verified, 'user' | 'audiences'>, asked: readonly string[]): VerifiedToken {
+  return { user, authenticator: 'service-account', audiences: audiences.filter((one) => asked.includes(one)) };
 }
 
 /** When the token says it begins. Nothing depends on it but which instant its own signature check is made at. */
@@ -158,19 +173,14 @@ function unverifiedStart(token: string): number | undefined {
   return typeof body?.nbf === 'number' ? body.nbf : undefined;
 }
 
-async function requireBound(claims: TokenClaims, stillExists: StillExists): Promise<void> {
-  const { namespace, serviceAccount, pod, secret, node } = claims;
-  const bound: readonly (readonly [BoundKind, string, BoundObject | undefined])[] = [
+function boundObjects({ namespace, serviceAccount, pod, secret, node }: TokenClaims): readonly Bound[] {
+  return [
     ['serviceaccounts', namespace, serviceAccount],
-    ['pods', namespace, pod],
-    ['secrets', namespace, secret],
+    ...(pod === undefined ? [] : [['pods', namespace, pod] as const]),
+    ...(secret === undefined ? [] : [['secrets', namespace, secret] as const]),
     // A token of a pod names the node for information; only one bound to a node alone dies with it.
-    ['nodes', '', pod === undefined ? node : undefined],
+    ...(node === undefined || pod !== undefined ? [] : [['nodes', '', node] as const]),
   ];
-  for (const [kind, where, object] of bound) {
-    if (object !== undefined && !(await stillExists(kind, where, object)))
-      throw unauthorized(`the token's ${kind} is gone`);
-  }
 }
 
 function unauthorized(why: string): StatusError {
