@@ -1,8 +1,9 @@
-import { type Environment } from './environment.ts';
+import { check } from './check.ts';
+import type { Environment } from './environment.ts';
 import { newFrame } from './loop.ts';
 import { CostExceeded, Meter } from './meter.ts';
 import { parse } from './parse.ts';
-import { plan, type References, type Step } from './plan.ts';
+import { plan, type Step } from './plan.ts';
 import type { Issue } from './source.ts';
 import { dyn, type Type } from './types.ts';
 import { bind, Failure, type Result } from './values.ts';
@@ -35,17 +36,30 @@ export interface Compiled {
   evaluate(bindings: Bindings, budget: Budget): Outcome;
 }
 
-/** `source` ready to evaluate without checking its types first, or what is wrong with it. */
+/** `source`, checked and ready to evaluate, or what is wrong with it. Never throws; its time is bounded. */
+export function compile(
+  source: string,
+  environment: Environment,
+): { readonly compiled: Compiled } | { readonly issues: readonly Issue[] } {
+  const parsed = parse(source);
+  if ('issues' in parsed) return parsed;
+  const result = check(source, parsed.expr, environment);
+  if ('issues' in result) return result;
+  const { checked } = result;
+  const planned = plan(checked.expr, environment, checked.references);
+  return { compiled: compiledOf(source, planned, environment, checked.type) };
+}
+
+/** As compile, but types count at run time only: what an expression of values of unknown type means. */
 export function compileUnchecked(
   source: string,
   environment: Environment,
 ): { readonly compiled: Compiled } | { readonly issues: readonly Issue[] } {
   const parsed = parse(source);
   if ('issues' in parsed) return parsed;
-  return { compiled: compiledOf(source, plan(parsed.expr, environment, unchecked), environment, dyn) };
+  const planned = plan(parsed.expr, environment, { idents: new Map(), calls: new Map() });
+  return { compiled: compiledOf(source, planned, environment, dyn) };
 }
-
-const unchecked: References = { idents: new Map(), calls: new Map() };
 
 function compiledOf(
   source: string,

@@ -19,7 +19,9 @@ export interface Environment {
   readonly functions: Functions;
   readonly variables: ReadonlyMap<string, Type>;
   /** Types that expressions may name: `int`, and those they may construct. */
-  readonly types: ReadonlyMap<string, Type>;
+  readonly types: { get(name: string): Type | undefined };
+  /** Whether lists and maps may be written with elements of several types, which makes them dyn. The API says no. */
+  readonly mixedLiterals?: boolean;
   /** Names are looked up in this namespace and those around it first: `a.b`. */
   readonly container?: string;
 }

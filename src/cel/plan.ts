@@ -230,7 +230,7 @@ export function plan(root: Expr, environment: Environment, references: Reference
     };
   };
   const planStruct = (expr: Expr & { kind: 'struct' }, scope: Scope): Planned => {
-    const name = candidates(environment.container, expr.type).find((full) => environment.types.has(full));
+    const name = candidates(environment.container, expr.type).find((full) => environment.types.get(full) !== undefined);
     const type: Type | undefined = environment.types.get(name ?? '');
     if (type?.kind !== 'object') {
       const unknown = new Failure(`unknown type: ${expr.type}`);

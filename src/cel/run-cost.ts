@@ -76,7 +76,7 @@ const byFunction: ReadonlyMap<string, CallCost> = new Map<string, CallCost>([
   ['sets.contains', pairs],
   ['sets.intersects', pairs],
   ['sets.equivalent', (args) => 2 * pairs(args)],
-  ['validate', (args) => Math.ceil(sizeOf(args[1]) * perCharacter * 1)],
+  ['validate', (args) => traversal(1 + sizeOf(args[1])) * Math.ceil(sizeOf(args[0]) * perPatternCharacter)],
   ['semver', argument(0)],
   ['isSemver', argument(0)],
 ]);

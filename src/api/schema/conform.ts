@@ -4,7 +4,7 @@
  * output has them (so `resources: {}` and `status: {}` are there, `hostNetwork: false` is not).
  */
 import { parseInstant, rfc3339 } from '../../std/clock.ts';
-import { canonicalQuantity } from '../quantity.ts';
+import { canonicalQuantity } from '../../std/quantity.ts';
 import { badRequest } from '../status.ts';
 import type { Field, ObjectSchema, ScalarSchema, Schema } from './form.ts';
 

@@ -30,6 +30,7 @@ import {
   type Value,
 } from '../values.ts';
 import { global, library, member } from './define.ts';
+import { formatDouble } from './number-text.ts';
 import { matchesPattern } from './pattern.ts';
 
 /**
@@ -68,16 +69,6 @@ const boolOfText = (text: string): Result => {
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true;
   return ['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text) ? false : conversion('string', 'bool');
 };
-
-/** A double as Go writes it: shortest, with an exponent of two digits when it is very large or small. */
-export function formatDouble(value: number): string {
-  if (Number.isNaN(value)) return 'NaN';
-  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
-  if (Object.is(value, -0)) return '-0';
-  const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
-  if (exponent >= -4 && exponent < 21) return value.toString();
-  return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
-}
 
 const fatal = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const textOfBytes = (raw: Uint8Array): Result => {

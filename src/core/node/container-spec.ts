@@ -1,6 +1,6 @@
 /** From the API's pod to what the runtime is asked for. */
 import type { Container, Pod } from '../../api/types/core.ts';
-import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts';
+import { milliUnits, parseQuantity, wholeUnits } from '../../std/quantity.ts';
 import { environmentOf, expand } from './environment.ts';
 import type { EnvironmentSources } from './environment.ts';
 import { RuntimeError } from './runtimes/runtime.ts';

@@ -1,7 +1,7 @@
 /** The environment of a container: what its spec says, resolved against the pod, its node, config maps, secrets and services. */
 import type { Container, EnvVar, Pod, Service } from '../../api/types/core.ts';
-import { parseQuantity, wholeUnits, milliUnits } from '../../api/quantity.ts';
-import type { Quantity } from '../../api/quantity.ts';
+import { parseQuantity, wholeUnits, milliUnits } from '../../std/quantity.ts';
+import type { Quantity } from '../../std/quantity.ts';
 import { RuntimeError } from './runtimes/runtime.ts';
 
 /** Where values come from. The maps hold text by key; undefined means that the object does not exist. */

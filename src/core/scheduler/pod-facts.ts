@@ -8,7 +8,7 @@
  *
  * Source: KEP-753 (sidecar containers), KEP-688 (overhead), KEP-2837 (pod-level resources).
  */
-import { milliUnits, parseQuantity, wholeUnits } from '../../api/quantity.ts';
+import { milliUnits, parseQuantity, wholeUnits } from '../../std/quantity.ts';
 import type { Container, ContainerPort, Pod } from '../../api/types/core.ts';
 
 /** Amounts by resource name; `pods` is a resource of which every pod takes one. */

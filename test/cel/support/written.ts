@@ -1,7 +1,18 @@
 import { coreTypes } from '../../../src/cel/library/core.ts';
 import { intOf } from '../../../src/cel/literals.ts';
 import { Duration, Timestamp } from '../../../src/cel/time.ts';
-import { dyn, typeName } from '../../../src/cel/types.ts';
+import {
+  dyn,
+  duration,
+  listOf,
+  mapOf,
+  nullType,
+  opaque,
+  timestamp,
+  typeName,
+  typeOf,
+  type Type,
+} from '../../../src/cel/types.ts';
 import {
   Dict,
   Double,
@@ -78,4 +89,19 @@ export function show(value: Value): string {
   if (value instanceof TypeValue) return `type ${typeName(value.type)}`;
   if (value instanceof Optional) return value.value === undefined ? 'none' : `optional ${show(value.value)}`;
   return isOpaque(value) ? `${value.type.name} ${JSON.stringify(value)}` : '?';
+}
+
+/** The type that `list(int)` and the like name. */
+export function readType(text: string): Type {
+  const parts = /^(\w+)\((.*)\)$/.exec(text);
+  if (parts === null) {
+    const known = coreTypes.get(text) ?? { timestamp, duration, null: nullType, dyn }[text];
+    return known ?? opaque(text);
+  }
+  const [, name, inner = ''] = parts;
+  if (name === 'list') return listOf(readType(inner));
+  if (name === 'type') return typeOf(readType(inner));
+  if (name !== 'map') return opaque(name ?? '', readType(inner));
+  const comma = inner.indexOf(', ');
+  return mapOf(readType(inner.slice(0, comma)), readType(inner.slice(comma + 2)));
 }

@@ -1,6 +1,6 @@
 /** The quality of service a pod gets, from its requests and limits. Source: Kubernetes, "Pod Quality of Service Classes". */
 import type { KubeObject } from '../../../api/meta.ts';
-import { compareQuantities, parseQuantity } from '../../../api/quantity.ts';
+import { compareQuantities, parseQuantity } from '../../../std/quantity.ts';
 import { at, fieldsOf, listOf, textOf } from '../../../std/value.ts';
 
 /** Guaranteed when every container limits cpu and memory and requests just that; BestEffort when none asks for either. */

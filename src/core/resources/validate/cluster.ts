@@ -1,7 +1,7 @@
 /** Kinds of the cluster itself: leases, budgets, priorities, autoscalers, certificates, storage, ingresses, quotas. */
 import ipaddr from 'ipaddr.js';
 import type { KubeObject } from '../../../api/meta.ts';
-import { parseQuantity } from '../../../api/quantity.ts';
+import { parseQuantity } from '../../../std/quantity.ts';
 import type { FieldCause } from '../../../api/status.ts';
 import { at, equal, fieldsOf, isFields, listOf, textOf, without } from '../../../std/value.ts';
 import { forbiddenField, invalidValue, notSupported, required } from './causes.ts';

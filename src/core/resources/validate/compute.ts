@@ -1,5 +1,5 @@
 /** What containers ask of a node. Source: core/v1 ResourceRequirements. */
-import { compareQuantities, parseQuantity } from '../../../api/quantity.ts';
+import { compareQuantities, parseQuantity } from '../../../std/quantity.ts';
 import type { FieldCause } from '../../../api/status.ts';
 import type { Fields } from '../../../std/value.ts';
 import { fieldsOf, textOf } from '../../../std/value.ts';

@@ -8,7 +8,7 @@ import {
   parseQuantity,
   subtractQuantities,
   wholeUnits,
-} from '../../src/api/quantity.ts';
+} from '../../src/std/quantity.ts';
 
 const quantity = (text: string) => {
   const parsed = parseQuantity(text);
