@@ -188,7 +188,7 @@ interface Request_ {
 async function run(resources: Resources<string>, call: Call<string>, request: Request_): Promise<Response> {
   const { verb, query, target, text, contentType } = request;
   const body = { bytes: Buffer.from(text), contentType };
-  const options = writeOptions(query, 'test', false);
+  const options = writeOptions(query, 'test', 'update');
   switch (verb) {
     case 'get': {
       const read = { resourceVersion: query.get('resourceVersion') ?? '', resourceVersionMatch: '' };

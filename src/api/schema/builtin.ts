@@ -149,7 +149,8 @@ function fieldOf(group: string, f: RawField, name: string): Field {
     name,
     schema: withListType(resolve(group, f.type), f),
     number: f.proto,
-    nullable: f.type.startsWith('*'),
+    // An empty list of managers is a wish (forget them all), not the absence of one.
+    nullable: f.type.startsWith('*') || name === 'managedFields',
     omitZero: f.omitempty === true,
     optional: f.optional === true || f.omitempty === true,
     default: defaultOf(f.default),

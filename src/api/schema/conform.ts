@@ -107,6 +107,11 @@ function conformValue(schema: Schema, value: unknown, walk: Walk): unknown {
   }
 }
 
+/** One value without parts in its one spelling. `at` is where it stands, for messages. Throws BadRequest for a wrong type. */
+export function canonicalScalar(schema: ScalarSchema, value: unknown, at: readonly (string | number)[]): unknown {
+  return conformScalar(schema, value, { at: [...at], owner: '', unknown: [] });
+}
+
 function conformScalar(schema: ScalarSchema, value: unknown, walk: Walk): unknown {
   switch (schema.kind) {
     case 'string':

@@ -130,7 +130,25 @@ function cannotBeHandled<T>(expected: Expected, run: () => T): T {
 
 interface Parsed {
   readonly value: unknown;
+  /** Paths of fields that an object has more than once. */
   readonly duplicates: readonly string[];
+}
+
+/**
+ * The value in `bytes`, YAML or JSON, as it stands: nothing is known of its kind yet. Throws BadRequest for what does not
+ * parse, nests deeper than 256 or multiplies by aliases.
+ */
+export function readYaml(bytes: Buffer): Parsed {
+  const text = bytes.toString('utf8');
+  if (!text.trimStart().startsWith('{')) return parseYaml(bytes);
+  // Most clients send JSON, which is read far quicker; what only looks like it is YAML's flow style.
+  const { duplicates, tooDeep } = scanJson(text, maxDepth);
+  if (tooDeep) throw nestsTooDeep();
+  try {
+    return { value: JSON.parse(text), duplicates };
+  } catch {
+    return parseYaml(bytes);
+  }
 }
 
 function parseJson(bytes: Buffer, kind: string): Parsed {

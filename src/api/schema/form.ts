@@ -72,6 +72,8 @@ export interface ScalarSchema {
   readonly enum?: readonly string[];
   /** Of `any` only: an object that stands here is of this type; any other JSON is kept as it comes. */
   readonly object?: () => ObjectSchema;
+  /** `any` only: one owner for the whole, when it is applied. Otherwise an object in it is owned key by key. */
+  readonly atomic?: boolean;
 }
 
 export type ScalarKind =

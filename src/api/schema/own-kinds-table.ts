@@ -21,8 +21,8 @@ function kind(name: string, hasStatus: boolean): ObjectSchema {
       field('apiVersion', { kind: 'string' }),
       field('kind', { kind: 'string' }),
       field('metadata', builtin('meta/v1', 'ObjectMeta'), { nullable: false }),
-      field('spec', { kind: 'any' }, { optional: false }),
-      ...(hasStatus ? [field('status', { kind: 'any' })] : []),
+      field('spec', { kind: 'any', atomic: true }, { optional: false }),
+      ...(hasStatus ? [field('status', { kind: 'any', atomic: true })] : []),
     ],
     embedded: [],
   }));

@@ -14,6 +14,8 @@ export interface Address {
   /** The resource as messages name it. */
   readonly of: GroupResource;
   readonly target: Target;
+  /** What is served besides, such as the other versions of the same kind. */
+  readonly kinds: Kinds;
 }
 
 /** What `target` addresses among `kinds`. Throws NotFound for what is not served, and BadRequest where namespace and scope disagree. */
@@ -26,7 +28,7 @@ export function addressOf(target: Target, kinds: Kinds = builtinKinds): Address 
   if (!type.namespaced && target.namespace !== '' && !(type.resource === 'namespaces' && type.group === '')) {
     throw badRequest(`${resourceName(type)} is not in a namespace`);
   }
-  return { type, subresource, of: { group: type.group, resource: type.resource }, target };
+  return { type, subresource, of: { group: type.group, resource: type.resource }, target, kinds };
 }
 
 /** The store's name of a type's objects; two faces of one kind share it. */

@@ -4,6 +4,9 @@ import { alreadyExists, invalid } from '../../api/status.ts';
 import { rfc3339 } from '../../std/clock.ts';
 import type { Address } from './address.ts';
 import { keyOf } from './address.ts';
+import { withEntries } from './apply/managers.ts';
+import type { Entries } from './apply/managers.ts';
+import { ownersAtBirth } from './apply/owners.ts';
 import { toServed, toStorage } from './faces.ts';
 import { addressed, born } from './object-meta.ts';
 import { withDefaults } from './defaulting.ts';
@@ -15,6 +18,7 @@ import { admissionRequest, maxAttempts, rejected } from './writer.ts';
 
 /**
  * Creates `object`, decoded in the version that `address` serves. A generated name that is taken is generated anew.
+ * `owners` are its owners where they are known already (an apply); otherwise all of it is the creator's.
  * Throws AlreadyExists, Invalid, NotFound (its namespace), Forbidden.
  */
 export async function createObject<Row>(
@@ -23,13 +27,16 @@ export async function createObject<Row>(
   address: Address,
   object: KubeObject,
   options: WriteOptions,
+  owners?: Entries,
 ): Promise<Written> {
   const { type, of, target } = address;
-  const sent = addressed(type, object, target);
+  const whole = withDefaults(type, addressed(type, object, target));
+  const began = rfc3339(writer.clock.now());
+  const sent = withEntries(whole, owners ?? ownersAtBirth(address, whole, options.fieldManager, began));
   const isGenerated = (sent.metadata.name ?? '') === '' && (sent.metadata.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
     const fresh = { uid: writer.uid(), now: rfc3339(writer.clock.now()), random: writer.random(5) };
-    const start = begun(type, born(type, toStorage(type, withDefaults(type, sent)), fresh));
+    const start = begun(type, born(type, toStorage(type, sent), fresh));
     const what = { operation: 'CREATE', old: undefined, dryRun: options.dryRun } as const;
     const admitted = await writer.admission.mutate(admissionRequest(call, address, { ...what, object: start }));
     const name = admitted.metadata.name ?? '';

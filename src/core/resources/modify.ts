@@ -5,10 +5,14 @@
  */
 import type { KubeObject } from '../../api/meta.ts';
 import { StatusError, conflict, forbidden, invalid, notFound } from '../../api/status.ts';
+import { rfc3339 } from '../../std/clock.ts';
 import { equal } from '../../std/value.ts';
 import type { Stored } from '../store/store.ts';
 import type { Address } from './address.ts';
 import { keyOf } from './address.ts';
+import { sameButTimes, storedEntries, withEntries } from './apply/managers.ts';
+import type { Entries } from './apply/managers.ts';
+import { ownersAfter } from './apply/owners.ts';
 import { createObject } from './create.ts';
 import { kept } from './object-meta.ts';
 import { isDeletedByUpdate } from './remove-plan.ts';
@@ -22,11 +26,15 @@ import { admissionRequest, contended, maxAttempts, rejected } from './writer.ts'
 
 /** What the client asks for: from its view of the present object to its view of the next one. */
 export interface Wish {
-  /** An update that names no resourceVersion is a wish of its own; a patch always begins from what is there. */
-  readonly kind: 'update' | 'patch';
-  readonly next: (present: KubeObject) => KubeObject;
-  /** What is created when nothing is there, where the kind allows it. */
-  readonly create: KubeObject | undefined;
+  /**
+   * An update that names no resourceVersion is a wish of its own; a patch always begins from what is there. What an apply
+   * gives back carries its owners already, which for the others follow from what changed.
+   */
+  readonly kind: 'update' | 'patch' | 'apply';
+  /** `present` is what the subresource shows of `stored`. */
+  readonly next: (present: KubeObject, stored: KubeObject) => KubeObject;
+  /** What is created when nothing is there, where the kind allows it; an apply always may. */
+  readonly create: (() => KubeObject) | undefined;
 }
 
 /** Carries out `wish`. A change that changes nothing writes nothing and keeps the resourceVersion. */
@@ -42,8 +50,12 @@ export async function modifyObject<Row>(
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const stored = await writer.store.get(key, { kind: 'current' }, call.signal);
     if (stored === undefined) {
-      if (wish.create === undefined || !allowsCreateOnUpdate(type)) throw notFound(of, target.name);
-      return await createByUpdate(writer, call, address, wish.create, options);
+      if (wish.create === undefined || !(wish.kind === 'apply' || allowsCreateOnUpdate(type))) {
+        throw notFound(of, target.name);
+      }
+      const made = await createByUpdate(writer, call, address, { ...wish, create: wish.create }, options);
+      if (made !== undefined) return made;
+      continue;
     }
     const written = await attemptOne(writer, call, address, { wish, stored, options });
     if (written !== undefined) return written;
@@ -62,9 +74,15 @@ async function attemptOne<Row>(
   const { stored, options } = what;
   const old = stored.object;
   const view = viewOf(type, subresource);
-  const asked = what.wish.next(view.of(old));
+  const asked = what.wish.next(view.of(old), old);
   checkVersion(address, asked, old);
-  const owned = kept(type, view.into(asked, old), old);
+  const changed = kept(type, view.into(asked, old), old);
+  const now = rfc3339(writer.clock.now());
+  const owners: Entries =
+    what.wish.kind === 'apply'
+      ? storedEntries(asked.metadata.managedFields)
+      : ownersAfter(address, { old, next: changed, sent: asked.metadata.managedFields }, options.fieldManager, now);
+  const owned = withEntries(changed, owners);
   const request = { operation: 'UPDATE', old, dryRun: options.dryRun } as const;
   const admitted = await writer.admission.mutate(admissionRequest(call, address, { ...request, object: owned }));
   const next = view.count(writer.services.carriedOver(type, admitted, old), old);
@@ -76,7 +94,7 @@ async function attemptOne<Row>(
   const answer = (object: KubeObject): Written => ({ code: 200, object: view.of(object) });
   const { resourceVersion = '' } = old.metadata;
   const same = { ...allocation.object, metadata: { ...allocation.object.metadata, resourceVersion } };
-  if (equal(same, old)) return answer(old);
+  if (isSame(same, old)) return answer(old);
   if (options.dryRun) return answer(same);
   try {
     const verdict = await writer.store.write(
@@ -101,6 +119,14 @@ async function attemptOne<Row>(
   }
 }
 
+/** Whether nothing changed but, at most, when its owners last wrote. */
+function isSame(next: KubeObject, old: KubeObject): boolean {
+  const { managedFields } = old.metadata;
+  if (!sameButTimes(next.metadata.managedFields, managedFields)) return false;
+  const { managedFields: _times, ...metadata } = next.metadata;
+  return equal({ ...next, metadata: managedFields === undefined ? metadata : { ...metadata, managedFields } }, old);
+}
+
 /** Whether the client's version of the object is the present one, where it names one. */
 function checkVersion({ type, of, target }: Address, asked: KubeObject, old: KubeObject): void {
   const { resourceVersion: claimed = '' } = asked.metadata;
@@ -117,13 +143,14 @@ function checkVersion({ type, of, target }: Address, asked: KubeObject, old: Kub
   if (claimed !== old.metadata.resourceVersion) throw conflict(of, target.name);
 }
 
+/** undefined when somebody else created what an apply found missing: it goes on with what is there now. */
 async function createByUpdate<Row>(
   writer: Writer<Row>,
   call: Call<Row>,
   address: Address,
-  object: KubeObject,
+  wish: Wish & { readonly create: () => KubeObject },
   options: WriteOptions,
-): Promise<Written> {
+): Promise<Written | undefined> {
   const { type, of, target } = address;
   const { group, version, resource } = type;
   const isAllowed = await call.allowed({
@@ -142,8 +169,22 @@ async function createByUpdate<Row>(
       `User ${JSON.stringify(call.user.name)} cannot create resource ${JSON.stringify(resource)} in API group ${JSON.stringify(group)}`,
     );
   }
-  if ((object.metadata.resourceVersion ?? '') !== '') {
-    throw new StatusError('Conflict', conflict(of, target.name).message);
+  const object = wish.create();
+  const { resourceVersion = '', uid = '' } = object.metadata;
+  if (resourceVersion !== '') throw new StatusError('Conflict', conflict(of, target.name).message);
+  if (wish.kind !== 'apply') return await createObject(writer, call, address, object, options);
+  if (uid !== '') {
+    throw conflict(
+      of,
+      target.name,
+      `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+    );
   }
-  return await createObject(writer, call, address, object, options);
+  try {
+    const owners = storedEntries(object.metadata.managedFields);
+    return await createObject(writer, call, address, object, options, owners);
+  } catch (error) {
+    if (error instanceof StatusError && error.reason === 'AlreadyExists') return undefined;
+    throw error;
+  }
 }

@@ -35,7 +35,7 @@ export function addressed(type: ResourceType, object: KubeObject, target: Target
   if (target.name !== '' && name !== '' && name !== target.name) {
     throw badRequest(`the name of the object (${name}) does not match the name on the URL (${target.name})`);
   }
-  const kept = without(object.metadata, 'managedFields', 'namespace', 'selfLink') as unknown as ObjectMeta; // fields taken away are optional
+  const kept = without(object.metadata, 'namespace', 'selfLink') as unknown as ObjectMeta; // fields taken away are optional
   return {
     ...object,
     metadata: {
@@ -44,6 +44,14 @@ export function addressed(type: ResourceType, object: KubeObject, target: Target
       ...(type.namespaced ? { namespace: target.namespace } : {}),
     },
   };
+}
+
+/** Throws BadRequest for an object of another name than the one addressed. */
+export function checkName(object: KubeObject, target: Target): void {
+  const { name } = object.metadata;
+  if (name !== target.name) {
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${target.name})`);
+  }
 }
 
 /** Metadata of an object that begins: identity and birth are the server's. */

@@ -2,20 +2,20 @@
 import type { KubeObject } from '../../api/meta.ts';
 import { builtinKinds } from '../../api/schema/kinds.ts';
 import type { Kinds } from '../../api/schema/kinds.ts';
-import { StatusError, badRequest, notFound } from '../../api/status.ts';
+import { badRequest, notFound } from '../../api/status.ts';
 import type { Clock } from '../../std/clock.ts';
 import { isFields } from '../../std/value.ts';
 import { createAdmission } from '../admission/chain.ts';
 import type { Store } from '../store/store.ts';
 import type { Address } from './address.ts';
 import { addressOf as addressIn, keyOf, methodNotAllowed } from './address.ts';
+import { applyWish } from './apply/request.ts';
 import { readBody, readPatch, readValue } from './body.ts';
 import { createObject } from './create.ts';
 import { createOnObject } from './create-subresource.ts';
-import { withDefaults } from './defaulting.ts';
-import { toStorage } from './faces.ts';
+import { asStored } from './defaulting.ts';
 import { modifyObject } from './modify.ts';
-import { addressed } from './object-meta.ts';
+import { addressed, checkName } from './object-meta.ts';
 import { jsonPatch } from './patch/json.ts';
 import { mergePatch } from './patch/merge.ts';
 import { mergeShape } from './patch/shape.ts';
@@ -93,18 +93,20 @@ export function createResources<Row>(options: ResourcesOptions<Row>): Resources<
       const address = addressOf(target);
       const sent = addressed(address.type, readBody(call, address.subresource ?? address.type, body, write), target);
       call.requestObject(sent);
-      const next = stored(address, sent);
-      const create = address.subresource === undefined ? sent : undefined;
+      const next = asStored(address, sent);
+      const create = address.subresource === undefined ? () => sent : undefined;
       return await modifyObject(writer, call, address, { kind: 'update', next: () => next, create }, write);
     },
     patch: async (call, target, type, body, write) => {
       const address = addressOf(target);
+      if (type === 'apply')
+        return await modifyObject(writer, call, address, applyWish(writer, call, address, body, write), write);
       const apply = patchBy(address, type, body);
       call.requestObject(apply.sent);
       const next = (present: KubeObject): KubeObject => {
         const patched = readValue(call, address.subresource ?? address.type, apply.to(present), write);
-        checkName(address, patched);
-        return stored(address, addressed(address.type, patched, target));
+        checkName(patched, target);
+        return asStored(address, addressed(address.type, patched, target));
       };
       return await modifyObject(writer, call, address, { kind: 'patch', next, create: undefined }, write);
     },
@@ -120,12 +122,6 @@ export function createResources<Row>(options: ResourcesOptions<Row>): Resources<
         options: write,
       }),
   };
-}
-
-/** A whole object as it is stored, with its defaults; a Scale as it is. */
-function stored({ type, subresource }: Address, object: KubeObject): KubeObject {
-  if (subresource !== undefined && subresource.kind !== type.kind) return object;
-  return toStorage(type, withDefaults(type, object));
 }
 
 /** POST …/bindings is POST …/pods/NAME/binding in an older spelling. */
@@ -146,26 +142,13 @@ async function bindByName<Row>(
 /** What a patch does to the object it meets. */
 function patchBy(
   { type, subresource }: Address,
-  patchType: PatchType,
+  patchType: Exclude<PatchType, 'apply'>,
   body: Body,
 ): { readonly sent: unknown; readonly to: (present: KubeObject) => unknown } {
-  if (patchType === 'apply') {
-    throw new StatusError(
-      'UnsupportedMediaType',
-      'server-side apply is not served: the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json (kubectl apply without --server-side)',
-    );
-  }
   const sent = readPatch(body);
   if (patchType === 'json') return { sent, to: (present) => jsonPatch(present, sent) };
   if (!isFields(sent)) throw badRequest('a patch is an object');
   if (patchType === 'merge') return { sent, to: (present) => mergePatch(present, sent) };
   const shape = mergeShape((subresource ?? type).schema);
   return { sent, to: (present) => strategicPatch(present, sent, shape) };
-}
-
-function checkName({ target }: Address, patched: KubeObject): void {
-  const { name } = patched.metadata;
-  if (name !== target.name) {
-    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${target.name})`);
-  }
 }

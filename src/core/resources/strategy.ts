@@ -89,6 +89,12 @@ function hasStatus(type: ResourceType): boolean {
 /** Kinds whose status write may also change annotations, so that a Deployment's revision is set without a new generation. */
 const annotationsWithStatus: ReadonlySet<string> = new Set(['deployments.apps']);
 
+/** What of an object's metadata a write of /status may change. */
+export function metadataOnStatus(type: ResourceType): 'all' | 'annotations' | 'none' {
+  if (metadataWithStatus.has(storageName(type))) return 'all';
+  return annotationsWithStatus.has(storageName(type)) ? 'annotations' : 'none';
+}
+
 /** `object` as a client may begin it: status as the kind begins, fields that fill themselves. */
 export function begun(type: ResourceType, object: KubeObject): KubeObject {
   const name = storageName(type);

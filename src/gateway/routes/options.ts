@@ -1,5 +1,6 @@
 /** Query parameters of the resource API, parsed where they come in. Pure. Throw BadRequest that names the parameter. */
-import { badRequest } from '../../api/status.ts';
+import type { FieldCause } from '../../api/status.ts';
+import { badRequest, invalid } from '../../api/status.ts';
 import type { ListOptions, WatchOptions, WriteOptions } from '../../core/resources/resources.ts';
 import { isTrue } from '../request-info.ts';
 
@@ -25,14 +26,74 @@ export function watchOptions(query: URLSearchParams, jitter: () => number): Watc
   };
 }
 
-/** `userAgent` names the manager of the fields where the query does not; never of an apply, which must say. */
-export function writeOptions(query: URLSearchParams, userAgent: string, isApply: boolean): WriteOptions {
+/** Longest name of a field manager, bytes. Source: apimachinery, FieldManagerMaxLength. */
+const longestManager = 128;
+
+/** What is written, as far as it decides which parameters may come with it. */
+export type WriteKind = 'create' | 'update' | 'delete' | 'patch' | 'apply';
+
+/**
+ * `userAgent` names the manager of the fields where the query does not; never of an apply, which must say.
+ * Throws Invalid for a manager that is none, and for `force` where nothing can be forced.
+ */
+export function writeOptions(query: URLSearchParams, userAgent: string, kind: WriteKind): WriteOptions {
+  const manager = query.get('fieldManager') ?? '';
+  const causes = managerCauses(manager);
+  if (kind === 'apply' && manager === '') {
+    causes.push(cause('fieldManager', 'FieldValueRequired', 'Required value: is required for apply patch'));
+  }
+  if (kind === 'patch' && query.has('force')) {
+    causes.push(cause('force', 'FieldValueForbidden', 'Forbidden: may not be specified for non-apply patch'));
+  }
+  if (causes.length > 0) throw invalid('meta.k8s.io', optionKinds[kind], '', causes);
   return {
     dryRun: dryRun(query),
-    fieldManager: query.get('fieldManager') ?? (isApply ? '' : (userAgent.split('/')[0] ?? '').slice(0, 128)),
+    fieldManager: manager === '' ? managerOf(userAgent) : manager,
     fieldValidation: fieldValidation(query),
     force: isTrue(query.get('force')),
   };
+}
+
+const optionKinds: Readonly<Record<WriteKind, string>> = {
+  create: 'CreateOptions',
+  update: 'UpdateOptions',
+  delete: 'DeleteOptions',
+  patch: 'PatchOptions',
+  apply: 'PatchOptions',
+};
+
+function cause(field: string, reason: string, message: string): FieldCause {
+  return { field, reason, message };
+}
+
+/** What a Go program calls printable: no spaces but the plain one, no controls, nothing unassigned. */
+const unprintable = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
+
+function managerCauses(manager: string): FieldCause[] {
+  const causes: FieldCause[] = [];
+  if (Buffer.byteLength(manager) > longestManager) {
+    causes.push(cause('fieldManager', 'FieldValueTooLong', `Too long: may not be more than ${longestManager} bytes`));
+  }
+  const wrong = unprintable.exec(manager);
+  if (wrong !== null) {
+    const code = (wrong[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+    const text = `invalid character U+${code} (at position ${wrong.index})`;
+    causes.push(
+      cause('fieldManager', 'FieldValueInvalid', `Invalid value: ${JSON.stringify(manager.slice(0, 200))}: ${text}`),
+    );
+  }
+  return causes;
+}
+
+/** The program that a User-Agent begins with: its printable characters, as many as a manager may have. */
+function managerOf(userAgent: string): string {
+  let name = '';
+  for (const character of userAgent.split('/')[0] ?? '') {
+    if (unprintable.test(character)) continue;
+    if (Buffer.byteLength(name + character) > longestManager) break;
+    name += character;
+  }
+  return name;
 }
 
 /** Whether nothing is to be kept. Throws BadRequest for any value but All: a typo must not write. */

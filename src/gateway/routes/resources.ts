@@ -11,7 +11,7 @@ import { negotiate } from '../negotiate.ts';
 import { isTrue, type ResourceRequest } from '../request-info.ts';
 import { pageNotFound, type ResourceHandler } from '../router.ts';
 import { callOf, runWrite } from './call.ts';
-import { listOptions, watchOptions, writeOptions } from './options.ts';
+import { listOptions, watchOptions, writeOptions, type WriteKind } from './options.ts';
 import { renderList, renderObject, type Rendering, type TableMaker } from './render.ts';
 import { watchAnswer } from './watch.ts';
 
@@ -82,7 +82,7 @@ async function write(
 ): Promise<Answer> {
   const contentType = (header(request.inbound, 'content-type').split(';')[0] ?? '').trim().toLowerCase();
   const patchType = verb === 'patch' ? patchTypeOf(contentType) : undefined;
-  const options = writeOptions(query, header(request.inbound, 'user-agent'), patchType === 'apply');
+  const options = writeOptions(query, header(request.inbound, 'user-agent'), kindOfWrite(verb, patchType));
   const body: Body = { bytes: await request.inbound.body(bodyLimitBytes), contentType };
   if (verb === 'deletecollection') {
     const list = listOptions(query);
@@ -105,6 +105,11 @@ async function write(
     }
   });
   return renderObject(code, object, undefined, as);
+}
+
+function kindOfWrite(verb: string, patchType: PatchType | undefined): WriteKind {
+  if (patchType !== undefined) return patchType === 'apply' ? 'apply' : 'patch';
+  return verb === 'create' || verb === 'update' ? verb : 'delete';
 }
 
 function patchTypeOf(contentType: string): PatchType {

@@ -23,7 +23,11 @@ function pick(schema: Schema, chance: () => number, depth: number): unknown {
       const fields = [...schema.fields.values()].filter((f) => f.number !== undefined);
       const share = depth > 6 ? 0.05 : depth > 3 ? 0.25 : 0.6;
       return Object.fromEntries(
-        fields.filter(() => chance() < share).map((f) => [f.name, pick(f.schema, chance, depth + 1)]),
+        fields
+          .filter(() => chance() < share)
+          .map((f) => [f.name, pick(f.schema, chance, depth + 1)] as const)
+          // JSON tells an empty list of managers from none, protobuf cannot.
+          .filter(([name, value]) => name !== 'managedFields' || (value as readonly unknown[]).length > 0),
       );
     }
     case 'list':

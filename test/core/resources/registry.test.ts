@@ -223,13 +223,6 @@ describe('update and patch', () => {
     expect(await outcomeLater(() => h.patch(path, 'merge', patch ?? { data: { a: '2' } }))).toEqual(refused(says));
   });
 
-  test('server-side apply is refused with what to use instead', async () => {
-    const h = await harness();
-    expect(await outcomeLater(() => h.patch('configmaps/a', 'apply', configMap('a')))).toEqual(
-      refused('application/strategic-merge-patch+json'),
-    );
-  });
-
   test('an update creates only where upstream allows it, and only for who may create', async () => {
     const lease = { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'e' } };
     const h = await harness();

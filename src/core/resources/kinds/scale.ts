@@ -4,10 +4,12 @@ import { formatSelector, selectorOf } from '../../../api/selector.ts';
 import type { ResourceType } from '../../../api/schema/kinds.ts';
 import { badRequest } from '../../../api/status.ts';
 import { at, fieldsOf } from '../../../std/value.ts';
+import { scaleEntries } from '../apply/scale.ts';
 
 /** `object` as a Scale: how many replicas it wants, has, and by which labels they are found. */
 export function scaleOf(type: ResourceType, object: KubeObject): KubeObject {
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const { name, namespace, uid, resourceVersion, creationTimestamp, managedFields } = object.metadata;
+  const owners = scaleEntries(type, managedFields);
   const replicas = at(object, 'spec', 'replicas');
   const selector = fieldsOf(at(object, 'spec', 'selector'));
   // A ReplicationController's selector is a plain map of labels.
@@ -21,6 +23,7 @@ export function scaleOf(type: ResourceType, object: KubeObject): KubeObject {
       ...(uid === undefined ? {} : { uid }),
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
       ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+      ...(owners.length === 0 ? {} : { managedFields: owners }),
     },
     spec: replicas === undefined ? {} : { replicas },
     status: { replicas: at(object, 'status', 'replicas') ?? 0, selector: formatSelector(selectorOf(labels)) },
