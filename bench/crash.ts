@@ -2,6 +2,7 @@
  * Is anything lost when processes are killed during writes? 200 rounds, on gateway, controllers and database, and on all
  * of `up`. GATEHOUSE_CRASH_ROUNDS gives another number.
  */
+import { systemClock as clock } from '../src/std/clock.ts';
 import type { Bench } from './main.ts';
 import { runCrashRounds } from './support/crash.ts';
 import type { Round, Victim } from './support/crash.ts';
@@ -13,11 +14,12 @@ const whole: readonly Victim[] = ['gateway', 'controllers', 'node-1', 'postgres'
 export const bench: Bench = async (report, note) => {
   const count = Number(process.env['GATEHOUSE_CRASH_ROUNDS'] ?? 200);
   const rounds: Round[] = [];
+  const began = clock.monotonic();
   const seen = (round: Round): void => {
     rounds.push(round);
     const { victim, acknowledged, changes, recoveryMs, slowestMs, codes } = round;
     note(
-      `${rounds.length}/${count} ${victim}: ${acknowledged} acknowledged, ${changes} changes, back in ${recoveryMs.toFixed(0)} ms, slowest answer ${slowestMs.toFixed(0)} ms, ${[...codes].map(([code, times]) => `${times} × ${code}`).join(', ')}`,
+      `${rounds.length}/${count} after ${((clock.monotonic() - began) / 1000).toFixed(0)} s, ${victim}: ${acknowledged} acknowledged, ${changes} changes, back in ${recoveryMs.toFixed(0)} ms, slowest answer ${slowestMs.toFixed(0)} ms, ${[...codes].map(([code, times]) => `${times} × ${code}`).join(', ')}`,
     );
     for (const what of wrongs) for (const text of round[what]) note(`${what}: ${text}`);
   };
@@ -37,13 +39,14 @@ export const bench: Bench = async (report, note) => {
   if (wrongs.some((what) => rounds.some((round) => round[what].length > 0))) process.exitCode = 1;
 };
 
-const wrongs = ['lost', 'unrecorded', 'orphans', 'lies', 'dangling'] as const;
+const wrongs = ['lost', 'unrecorded', 'orphans', 'lies', 'dangling', 'addresses'] as const;
 const names = {
   lost: 'acknowledged writes lost',
   unrecorded: 'changes without their fact row',
   orphans: 'fact rows without their change',
   lies: 'refused writes that were written',
   dangling: 'objects without their change',
+  addresses: 'service addresses shared, changed or not held',
 } as const;
 
 function* take(victims: readonly Victim[], count: number): Generator<Victim> {

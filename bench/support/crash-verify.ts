@@ -1,6 +1,9 @@
 /** Holds what clients were told against what the database and the API say. Every list is of what is wrong, and so empty. */
 import { Client } from 'pg';
-import type { Caller, Told } from './crash-writers.ts';
+import { at, listOf } from '../../src/std/value.ts';
+import type { Caller } from './caller.ts';
+import { givenBy } from './crash-writers.ts';
+import type { Told } from './crash-writers.ts';
 
 /** What was found wrong; texts that name the object or revision. */
 export interface Findings {
@@ -14,6 +17,8 @@ export interface Findings {
   readonly lies: readonly string[];
   /** Present objects whose change is missing or of another object. */
   readonly dangling: readonly string[];
+  /** Services that share an address or node port, have another one than they were given, or do not hold it. */
+  readonly addresses: readonly string[];
 }
 
 const kinds = { added: 0, modified: 1, deleted: 2 } as const;
@@ -47,6 +52,9 @@ where not exists (
     and c.namespace = 'default' and (t.revision is null or c.revision = t.revision)
 )`;
 
+const heldSql = `
+select name from store_objects where resource in ('ipaddresses.networking.k8s.io', 'nodeports.internal.gatehouse.dev')`;
+
 const liesSql = `
 select t.resource, t.name from unnest($1::text[], $2::text[]) as t (resource, name)
 where exists (select from store_changes c where c.resource = t.resource and c.name = t.name and c.kind = 0)`;
@@ -70,6 +78,7 @@ export async function verify(
       [since.toString()],
     );
     const { acknowledged, refused } = told;
+    const held = (await client.query<{ name: string }>(heldSql)).rows.map(({ name }) => name);
     const lost = await ask(lostSql, [
       acknowledged.map(({ resource }) => resource),
       acknowledged.map(({ name }) => name),
@@ -83,6 +92,7 @@ export async function verify(
       unrecorded: await ask(unrecordedSql, [since.toString()]),
       orphans: await ask(orphansSql, [since.toString()]),
       dangling: await ask(danglingSql),
+      addresses: await addressFaults(told, caller, new Set(held)),
       lies: await ask(liesSql, [refused.map(({ resource }) => resource), refused.map(({ name }) => name)]),
     };
   } finally {
@@ -106,5 +116,28 @@ async function notAsTold({ expected }: Told, caller: Caller): Promise<readonly s
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) await look(next);
   };
   await Promise.all(Array.from({ length: 8 }, worker));
+  return wrong;
+}
+
+/** What is wrong with the addresses and node ports of all services, against what each was told and what `held` holds. */
+async function addressFaults({ given }: Told, caller: Caller, held: ReadonlySet<string>): Promise<readonly string[]> {
+  const { code, body } = await caller.call('GET', '/api/v1/services');
+  if (code !== 200) return [`services cannot be listed: ${code}`];
+  const holders = new Map<string, string>();
+  const wrong: string[] = [];
+  for (const service of listOf(at(body, 'items'))) {
+    const name = String(at(service, 'metadata', 'name'));
+    const has = givenBy(service);
+    const was = given.get(name) ?? has;
+    if (was.address !== has.address || was.port !== has.port) {
+      wrong.push(`${name} was given ${JSON.stringify(was)} and has ${JSON.stringify(has)}`);
+    }
+    for (const number of [has.address, ...(has.port === 0 ? [] : [String(has.port)])]) {
+      const other = holders.get(number);
+      if (other !== undefined) wrong.push(`${name} and ${other} share ${number}`);
+      if (!held.has(number)) wrong.push(`${name} has ${number}, which is not held`);
+      holders.set(number, name);
+    }
+  }
   return wrong;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { runCrashRounds } from '../../bench/support/crash.ts';
 import type { Round, Victim } from '../../bench/support/crash.ts';
 
-const nothing = { lost: [], unrecorded: [], orphans: [], lies: [], dangling: [] };
+const nothing = { lost: [], unrecorded: [], orphans: [], lies: [], dangling: [], addresses: [] };
 
 describe('SIGKILL during writes', () => {
   test.for<{ what: string; args: readonly string[]; victims: readonly Victim[]; times: number }>([
@@ -23,8 +23,11 @@ describe('SIGKILL during writes', () => {
     const victims = Array.from({ length: row.times }, () => row.victims).flat();
     await runCrashRounds(row.args, victims, (round) => {
       rounds.push(round);
-      const { lost, unrecorded, orphans, lies, dangling } = round;
-      expect({ lost, unrecorded, orphans, lies, dangling }, `round ${rounds.length}: ${round.victim}`).toEqual(nothing);
+      const { lost, unrecorded, orphans, lies, dangling, addresses } = round;
+      expect(
+        { lost, unrecorded, orphans, lies, dangling, addresses },
+        `round ${rounds.length}: ${round.victim}`,
+      ).toEqual(nothing);
       expect(round.slowestMs).toBeLessThan(15_000);
     });
     expect(rounds.map(({ victim }) => victim)).toEqual(victims);

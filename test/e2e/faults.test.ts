@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createCaller } from '../../bench/support/crash-writers.ts';
+import { createCaller } from '../../bench/support/caller.ts';
 import { readKubeconfig } from '../../src/app/credentials.ts';
 import { systemClock as clock } from '../../src/std/clock.ts';
 import { eventually, isRunning, startUp } from './support/up.ts';
