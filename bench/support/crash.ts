@@ -2,12 +2,10 @@
  * Rounds of writes cut by SIGKILL. In each, writers run; at a random moment something is killed; the writers go on until
  * enough writes were acknowledged after it, which shows that everything came back by itself; then all is verified.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Client } from 'pg';
 import { readKubeconfig } from '../../src/app/credentials.ts';
 import { systemClock as clock } from '../../src/std/clock.ts';
-import { eventually, isRunning, pidOf, startUp } from '../../test/e2e/support/up.ts';
+import { databaseUrl, eventually, isRunning, pidOf, startUp } from '../../test/e2e/support/up.ts';
 import type { Up } from '../../test/e2e/support/up.ts';
 import { createCaller } from './caller.ts';
 import { nothingTold, runLabel, runWriters } from './crash-writers.ts';
@@ -96,7 +94,7 @@ async function runRound(
     );
     ended.abort();
     await running;
-    const found = await verify(databaseUrl(up), { told, caller, since });
+    const found = await verify(databaseUrl(up.home), { told, caller, since });
     // Node ports are few: later rounds need those of this one. What this changes is looked at with the next round.
     const path = `/api/v1/namespaces/default/services?labelSelector=${runLabel}%3D${prefix}`;
     const { code } = await caller.call('DELETE', path);
@@ -112,7 +110,7 @@ async function runRound(
 
 async function kill(up: Up, victim: Victim): Promise<void> {
   if (victim === 'session') {
-    process.kill(await writingSession(databaseUrl(up)), 'SIGKILL');
+    process.kill(await writingSession(databaseUrl(up.home)), 'SIGKILL');
     return;
   }
   const parts = victim === 'everything' ? ['up', 'gateway', 'controllers', 'node-1', 'postgres'] : [victim];
@@ -136,10 +134,4 @@ async function writingSession(url: string): Promise<number> {
   } finally {
     await client.end();
   }
-}
-
-/** URL of the embedded database of `up`: its pid file names the folder of its socket. */
-function databaseUrl(up: Up): string {
-  const folder = readFileSync(join(up.home, 'postgres/data/postmaster.pid'), 'utf8').split('\n')[4] ?? '';
-  return `postgresql://gatehouse@/gatehouse?host=${encodeURIComponent(folder)}&port=5432`;
 }

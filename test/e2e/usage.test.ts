@@ -4,24 +4,35 @@ import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort, gatehouse, startUp } from './support/up.ts';
+import { startOldPostgres } from '../support/old-postgres.ts';
+import type { OldPostgres } from '../support/old-postgres.ts';
+import { runSql } from '../support/postgres.ts';
+import { databaseUrl, freePort, gatehouse, startUp } from './support/up.ts';
 import type { Up } from './support/up.ts';
 
 let folder: string;
 let busy: Server;
 let busyPort: number;
 let up: Up;
+let old: OldPostgres;
+let newer: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'gatehouse-usage-'));
   writeFileSync(join(folder, 'file'), '');
   busyPort = await freePort();
   busy = createServer().listen(busyPort, '127.0.0.1');
+  old = await startOldPostgres('14.13');
   up = await startUp(['--nodes', '0']);
+  newer = databaseUrl(up.home).replace('/gatehouse?', '/newer?');
+  await runSql(databaseUrl(up.home), 'create database newer');
+  await runSql(newer, 'create table gatehouse_migrations (number int primary key, name text, applied_at timestamptz)');
+  await runSql(newer, `insert into gatehouse_migrations values (9999, '9999_of_tomorrow.sql', now())`);
 });
 
 afterAll(async () => {
   busy.close();
+  await old.stop();
   await up.stop();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -45,6 +56,18 @@ describe('what a person has to mend is one line that says what to do, and exit c
       args: () => at('b', '--port', '0', '--database-url', 'postgresql://nobody@127.0.0.1:1/none'),
       says: /the database cannot be reached: .*; check --database-url/,
     },
+    ...['up', 'gateway'].flatMap((command) => [
+      {
+        wrong: `${command}: the database is too old`,
+        args: () => [command, '--home', join(folder, command), '--port', '0', '--database-url', old.url],
+        says: /the database is PostgreSQL 14\.13, gatehouse needs 15 or later: upgrade it, or leave out --database-url/,
+      },
+      {
+        wrong: `${command}: the database's schema is newer than the program`,
+        args: () => [command, '--home', join(folder, command), '--port', '0', '--database-url', newer],
+        says: /set up by a newer version of gatehouse \(migration 9999\): run that version, or another database/,
+      },
+    ]),
     {
       wrong: 'another up has the home',
       args: () => ['up', '--home', up.home, '--port', '0'],

@@ -166,6 +166,12 @@ export function pidOf(home: string, part: string): number {
   return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : 0;
 }
 
+/** URL of the embedded database of the Gatehouse on `home`, which runs: its pid file names the folder of its socket. */
+export function databaseUrl(home: string): string {
+  const folder = readFileSync(join(home, 'postgres/data/postmaster.pid'), 'utf8').split('\n')[4] ?? '';
+  return `postgresql://gatehouse@/gatehouse?host=${encodeURIComponent(folder)}&port=5432`;
+}
+
 /** SIGTERM; whatever of it still runs a minute later is killed, so that a failed test leaves nothing behind. */
 async function end(program: Program, home: string): Promise<Ended> {
   const pids = existsSync(join(home, 'run'))
