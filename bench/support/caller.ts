@@ -5,6 +5,7 @@ import type { Credentials } from '../../src/app/credentials.ts';
 export interface Answer {
   /** 0 when the connection broke: whether the request was carried out is not known. */
   readonly code: number;
+  /** Of JSON the value, else the text. */
   readonly body: unknown;
 }
 
@@ -34,8 +35,9 @@ export function createCaller({ server, ca, identity }: Credentials): Caller {
           response.on('aborted', broken);
           response.on('end', () => {
             const text = Buffer.concat(chunks).toString();
+            const isJson = response.headers['content-type']?.includes('json') ?? true;
             try {
-              resolve({ code: response.statusCode ?? 0, body: JSON.parse(text) as unknown });
+              resolve({ code: response.statusCode ?? 0, body: isJson ? (JSON.parse(text) as unknown) : text });
             } catch {
               broken();
             }
