@@ -1,4 +1,5 @@
 /** The node agent: follows the pods that are bound to its node and keeps a worker for each. */
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConfigMap, Node, Pod, PodStatus, Secret, Service } from '../../api/types/core.ts';
 import { failedWith } from '../../api/status.ts';
@@ -69,7 +70,9 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   await Promise.all([pods.whenSynced(signal), services.whenSynced(signal)]);
 
   const addresses = await adoptAddresses(runtime, node);
-  await runtime.prune(new Set(pods.list().map(({ metadata }) => metadata.uid ?? '')));
+  const here = new Set(pods.list().map(({ metadata }) => metadata.uid ?? ''));
+  await runtime.prune(here);
+  await pruneFolders(join(options.folder, 'pods'), here);
   const recorder = createEventRecorder({ client, component: 'kubelet', host: facts.name, clock, log });
   const workers = new Map<string, PodWorker>();
   const read = sourceReader(options, services);
@@ -148,6 +151,14 @@ async function withRange(
     node = await client.get(nodes, { name: facts.name }, signal);
   }
   return node;
+}
+
+/** Removes the volumes, secrets among them, of pods that went while no agent was here. */
+async function pruneFolders(folder: string, keep: ReadonlySet<string>): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  for (const uid of await readdir(folder)) {
+    if (!keep.has(uid)) await rm(join(folder, uid), { recursive: true, force: true });
+  }
 }
 
 async function adoptAddresses(runtime: Runtime, node: Node): Promise<PodAddresses> {

@@ -66,7 +66,10 @@ export async function createBareRuntime(options: {
     const main = await readProcess(attemptFolder(state, id));
     if (main !== undefined && (await isAlive(main))) claims.set(id, { id, ...main });
   };
-  for (const pod of await podIds(state)) for (const id of await attemptIds(state, pod)) await claim(id);
+  const claimAll = async (): Promise<void> => {
+    for (const pod of await podIds(state)) for (const id of await attemptIds(state, pod)) await claim(id);
+  };
+  await claimAll();
   const killAll = async (id: string): Promise<void> => {
     for (let round = 0; round < sweeps; round++) {
       const members = await membersOf(id, [...claims.values()]);
@@ -108,6 +111,7 @@ export async function createBareRuntime(options: {
     },
     options,
   );
+  await claimAll(); // with what a killed agent was starting and its shim has finished by now
   return {
     ...runtime,
     ownerOf: async (pid) => {

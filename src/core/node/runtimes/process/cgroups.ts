@@ -106,6 +106,11 @@ export async function createGroup(cgroups: Cgroups, id: string, limits: Containe
       await writeFile(`${parent}/${id}/${file}`, value);
     }
   }
+  return groupProcs(cgroups, id);
+}
+
+/** The files to write a process id to so that it is in the group of `id`. */
+export function groupProcs(cgroups: Cgroups, id: string): string[] {
   return groupFolders(cgroups, id).map((folder) => `${folder}/cgroup.procs`);
 }
 

@@ -24,7 +24,9 @@ import type {
 } from '../runtime.ts';
 import { RuntimeError, checkContainer, checkSandboxId, containerId } from '../runtime.ts';
 import { attachTo } from './exec.ts';
+import { startDeadlineMs } from './start.ts';
 import type { Attempt } from './state.ts';
+import { wasStarted } from './unfinished.ts';
 import {
   attemptFolder,
   attemptIds,
@@ -112,7 +114,7 @@ export async function keepAttempts(
   };
   const goneByLooking = async (folder: string): Promise<void> => {
     const target = await readProcess(folder);
-    if (target === undefined) return; // its agent died while it was started, and took it along
+    if (target === undefined) return; // no shim at work (see adopt) and no process: there is nothing to wait for
     while (await isAlive(target)) await clock.sleep(adoptedLookMs, stopping.signal);
   };
   /** The final state; a shim needs a moment after its container's end to write the code down. */
@@ -162,14 +164,15 @@ export async function keepAttempts(
     return Promise.race([running.ended, aborted]);
   };
 
-  for (const pod of await podIds(state)) {
-    for (const id of await attemptIds(state, pod)) {
-      const folder = attemptFolder(state, id);
-      const attempt = await readAttempt(folder);
-      if (attempt === undefined) await rm(folder, { recursive: true, force: true });
-      else await track(id, folder, attempt);
-    }
-  }
+  /** Takes over what an earlier agent has started; an attempt whose program never began is as if it had not been. */
+  const adopt = async (id: string): Promise<void> => {
+    const folder = attemptFolder(state, id);
+    const attempt = await readAttempt(folder);
+    if (attempt !== undefined && (await wasStarted(folder, clock, startDeadlineMs))) await track(id, folder, attempt);
+    else await removeAttempt(id);
+  };
+  const ids = await Promise.all((await podIds(state)).map((pod) => attemptIds(state, pod)));
+  await Promise.all(ids.flat().map(adopt));
 
   return {
     name: 'process',

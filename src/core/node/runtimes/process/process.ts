@@ -11,7 +11,7 @@ import type { Clock } from '../../../../std/clock.ts';
 import type { Logger } from '../../../../std/log.ts';
 import type { Isolation, Runtime, Sandbox, SandboxSpec } from '../runtime.ts';
 import { RuntimeError } from '../runtime.ts';
-import { findCgroups, groupUsage, removeGroup, removeParents } from './cgroups.ts';
+import { findCgroups, groupProcs, groupUsage, removeGroup, removeParents } from './cgroups.ts';
 import { execInside } from './exec.ts';
 import { closeInherited } from './inherited.ts';
 import { keepAttempts } from './keeper.ts';
@@ -142,7 +142,8 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
         const target = await readProcess(folder);
         if (target !== undefined && (await isAlive(target))) process.kill(target.pid, signal);
       },
-      free: async (_id, folder) => removeGroup(await readProcs(folder), clock),
+      // An agent that was killed may have made the group and not written down where it is.
+      free: async (id, folder) => removeGroup([...groupProcs(cgroups, id), ...(await readProcs(folder))], clock),
       exec: async ({ attempt, pid, folder }, request) =>
         execInside(attempt, pid, await readProcs(folder), request, clock),
       usage: (id) => groupUsage(cgroups, id),

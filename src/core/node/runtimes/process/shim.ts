@@ -3,7 +3,8 @@
  * files and lines of a file, never as part of the text.
  *
  *   agent ── outer: makes two FIFOs, enters the sandbox's namespaces, becomes
- *            shim: stays outside, is the container's parent, keeps its exit code in a file even when the agent is dead
+ *            shim: stays outside, is the container's parent, keeps its exit code in a file even when the agent is dead;
+ *            an agent that is killed meanwhile does not stop it, and its successor finds what came of it (unfinished.ts)
  *            ├── init: process 1 of the container. Gives up being root *before* the container's files are in sight,
  *            │         then waits; when told, reads what to run and becomes it
  *            └── assemble: real root, puts the container's root together in init's mount namespace, ends
@@ -35,6 +36,7 @@ exec 3<>"$dir/ready" 4<>"$dir/go" || exit 1
 unshare --mount --propagation private unshare --user --keep-caps sh -c "$init" init "$park" "$@" \\
   0<>"$stdin" 1>>"$dir/stdout" 2>>"$dir/stderr" 5>&3 6<&4 3>&- 4<"$dir/program" &
 pid=$!
+trap '' PIPE # nobody may be listening any more; the container, forked before, keeps the signal
 read -r step <&3
 [ "$step" = entered ] || fail 'its namespaces could not be made'
 printf '%s\\n' "$uids" >"/proc/$pid/uid_map" || fail 'its user ids could not be mapped'
@@ -122,6 +124,7 @@ dir=$1 stdin=$2
 shift 2
 "$@" 0<>"$stdin" 1>>"$dir/stdout" 2>>"$dir/stderr" 4<"$dir/program" &
 pid=$!
+trap '' PIPE
 read -r stat <"/proc/$pid/stat" || { printf 'failed %s\\n' 'it ended while it was started'; exit 1; }
 printf '%s\\n' "$stat" >"$dir/pid" || { kill -KILL "$pid"; printf 'failed %s\\n' 'its process id could not be kept'; exit 1; }
 printf 'started %s\\n' "$stat"

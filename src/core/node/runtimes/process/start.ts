@@ -35,7 +35,7 @@ export interface StartHost {
 }
 
 /** From the shim's spawn to the container's program: far above the slowest seen (0.3 s on a busy machine). */
-const startDeadlineMs = 20_000;
+export const startDeadlineMs = 20_000;
 
 /** Ids below this are mapped one to one; a single larger one stands at this place. */
 const mappedIds = 65_535;
