@@ -19,8 +19,8 @@ interface PodInfo {
 const shop = join(packageRoot(), 'examples/shop');
 const equipped = needs(
   'the shop, with containers and network policy in the kernel',
-  ['root', 'kubectl', 'nft', 'ip', 'unshare', 'nsenter'],
-  'as root: apt-get install kubernetes-client nftables iproute2 util-linux',
+  ['namespaces', 'kubectl', 'nft', 'ip', 'unshare', 'nsenter'],
+  'apt-get install kubernetes-client nftables iproute2 util-linux; sysctl user.max_user_namespaces=10000',
 );
 
 describe.runIf(equipped)('the shop', () => {

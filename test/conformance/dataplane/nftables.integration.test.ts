@@ -18,7 +18,7 @@ import { serviceProbes } from './service-probes.ts';
 const canRun = needs(
   'network namespaces and nft',
   ['root', 'ip', 'nft', 'conntrack'],
-  'apt-get install iproute2 nftables conntrack',
+  'apt-get install iproute2 nftables conntrack, and run as root (an ordinary user: nftables-rootless)',
 );
 
 // Nodes n1 (pods a, b, c) and n2 (pod d) in one host namespace: each judges only its own pods.

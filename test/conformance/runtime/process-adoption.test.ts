@@ -12,7 +12,7 @@ import { containerSpec, logsOf, podSpec, within } from './contract.ts';
 const can = needs(
   're-adoption by the process runtime',
   ['root', 'ip', 'setpriv'],
-  'apt-get install iproute2 util-linux, and run as root',
+  'apt-get install iproute2 util-linux, and run as root (an ordinary user: process-rootless.test.ts)',
 );
 
 describe.skipIf(!can)('after the agent is gone', () => {

@@ -23,7 +23,7 @@ import { containerSpec, logsOf, podSpec, readAll, runScript, within } from './co
 const can = needs(
   'isolation of the process runtime',
   ['root', 'ip', 'setpriv'],
-  'apt-get install iproute2 util-linux, and run as root',
+  'apt-get install iproute2 util-linux, and run as root (an ordinary user: process-rootless.test.ts)',
 );
 
 describe.skipIf(!can)('isolation of the process runtime as root', () => {

@@ -11,7 +11,7 @@ import { runtimeContract } from './contract.ts';
 const can = needs(
   'the process runtime as root',
   ['root', 'ip', 'setpriv'],
-  'apt-get install iproute2 util-linux, and run as root',
+  'apt-get install iproute2 util-linux, and run as root (an ordinary user: process-rootless.test.ts)',
 );
 
 describe.skipIf(!can)('as root', () => {

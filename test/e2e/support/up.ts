@@ -112,6 +112,17 @@ export async function startUp(
   return up;
 }
 
+/**
+ * What runs a command beside the pods of `home`, in the network that their links are in: the machine's own, or that of the
+ * user namespace which an ordinary user's nodes share. Undefined when there is no such namespace (any more).
+ */
+export function besidePods(home: string): readonly string[] | undefined {
+  if (process.getuid?.() === 0) return [];
+  const file = join(home, 'run/namespaces/holder');
+  const [pid = ''] = existsSync(file) ? readFileSync(file, 'utf8').split(' ') : [];
+  return isRunning(Number(pid)) ? ['nsenter', '-t', pid, '-U', '-n', '--preserve-credentials', '--'] : undefined;
+}
+
 /** A new folder for a home. */
 export function newHome(): string {
   return mkdtempSync(join(tmpdir(), 'gatehouse-e2e-'));
