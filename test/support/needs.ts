@@ -26,12 +26,12 @@ function isHere(one: string): boolean {
 
 /** Found by doing: some systems allow the namespaces and deny what they are for. */
 function mayHaveNamespaces(): boolean {
-  const [program = '', ...args] = [...userNamespace, 'mount', '-t', 'tmpfs', 'none', '/mnt'];
-  return spawnSync(program, args).status === 0;
+  const [program, ...args] = userNamespace;
+  return spawnSync(program, [...args, 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
 }
 
 /** What makes a command of an ordinary user root of a user namespace with a network and mounts of its own. */
-export const userNamespace: readonly string[] = [
+export const userNamespace: readonly [string, ...string[]] = [
   'unshare',
   '--user',
   '--map-root-user',

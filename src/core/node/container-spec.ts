@@ -4,7 +4,7 @@ import { milliUnits, parseQuantity, wholeUnits } from '../../std/quantity.ts';
 import { environmentOf, expand } from './environment.ts';
 import type { EnvironmentSources } from './environment.ts';
 import { RuntimeError } from './runtimes/runtime.ts';
-import type { ContainerLimits, ContainerSpec, Mount, Sandbox, SandboxSpec } from './runtimes/runtime.ts';
+import type { ContainerLimits, ContainerSpec, Mount, SandboxSpec } from './runtimes/runtime.ts';
 import type { PreparedVolume } from './volumes.ts';
 
 /** The node as its pods see it. */
@@ -75,6 +75,8 @@ export async function containerSpecOf(asked: {
   readonly container: Container;
   readonly attempt: number;
   readonly volumes: readonly PreparedVolume[];
+  /** The file of the host for its last words. */
+  readonly messageFile: string;
   readonly sources: EnvironmentSources;
 }): Promise<ContainerSpec> {
   const { pod, container, attempt, volumes, sources } = asked;
@@ -98,7 +100,10 @@ export async function containerSpecOf(asked: {
     args: (container.args ?? []).map((text) => expand(text, values)),
     env,
     ...(container.workingDir === undefined ? {} : { workingDir: container.workingDir }),
-    mounts: (container.volumeMounts ?? []).map((mount) => mountOf(mount, volumes, values)),
+    mounts: [
+      ...(container.volumeMounts ?? []).map((mount) => mountOf(mount, volumes, values)),
+      ...messageMount(container, asked.messageFile),
+    ],
     ...(security.runAsUser === undefined ? {} : { user: security.runAsUser }),
     ...(security.runAsGroup === undefined ? {} : { group: security.runAsGroup }),
     ...(groups.length === 0 ? {} : { supplementalGroups: groups }),
@@ -106,20 +111,6 @@ export async function containerSpecOf(asked: {
     ...(container.stdin === true ? { stdin: true } : {}),
     ...(container.tty === true ? { tty: true } : {}),
   };
-}
-
-/** The host's ids that own the files of the pod's volumes. */
-export function volumeOwner(
-  pod: Pod,
-  { idOffset }: Sandbox,
-): { readonly uid: number; readonly gid: number } | undefined {
-  const security = pod.spec.securityContext;
-  const user =
-    pod.spec.containers.map(({ securityContext }) => securityContext?.runAsUser).find((each) => each !== undefined) ??
-    security?.runAsUser;
-  const group = security?.fsGroup;
-  if (idOffset === 0 && user === undefined && group === undefined) return undefined;
-  return { uid: idOffset + (user ?? 0), gid: idOffset + (group ?? 0) };
 }
 
 /** What would make a container more than an ordinary user is not given here, and said. */
@@ -151,6 +142,15 @@ function mountOf(
       `volumeMount ${mount.mountPath}: subPath is not given by this node, mount the whole volume`,
     );
   return { hostPath: volume.hostPath, path: mount.mountPath, readOnly: mount.readOnly === true || volume.live };
+}
+
+/** Where the container leaves its last words. In a volume there is no place for it: then its log has to do. */
+function messageMount(
+  { terminationMessagePath: path = '', volumeMounts = [] }: Container,
+  hostPath: string,
+): readonly Mount[] {
+  const isVolumes = volumeMounts.some(({ mountPath }) => `${path}/`.startsWith(`${mountPath.replace(/\/+$/, '')}/`));
+  return path === '' || isVolumes ? [] : [{ hostPath, path, readOnly: false }];
 }
 
 function limitsOf({ resources }: Container): ContainerLimits {

@@ -157,7 +157,9 @@ function containerStatus(
     name: container.name,
     state,
     lastState:
-      earlier === undefined || earlier.state.kind === 'running' ? {} : { terminated: terminated(earlier, context) },
+      earlier === undefined || earlier.state.kind === 'running'
+        ? {}
+        : { terminated: terminated(view, earlier, context) },
     ready: isInit && !isSidecar(container) ? done : isContainerReady(view, container),
     restartCount: last?.attempt ?? 0,
     image: container.image ?? '',
@@ -186,7 +188,7 @@ function stateOf(view: PodView, container: ContainerSpec, mayRun: boolean, conte
     const message = `back-off ${wait(backoff.ms)} restarting failed container=${container.name} pod=${pod}`;
     return { waiting: { reason: 'CrashLoopBackOff', message } };
   }
-  return { terminated: terminated(last, context) };
+  return { terminated: terminated(view, last, context) };
 }
 
 /** 10s, 1m20s, 5m0s: as upstream writes durations. */
@@ -195,19 +197,26 @@ function wait(ms: number): string {
   return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }
 
-function terminated(container: Container, { runtime }: StatusContext): NonNullable<ApiState['terminated']> {
+function terminated(
+  { words }: PodView,
+  container: Container,
+  { runtime }: StatusContext,
+): NonNullable<ApiState['terminated']> {
   const { state } = container;
   if (state.kind === 'running') throw new Error('a running container has not terminated');
   const exitCode = exitCodeOf(container);
+  const message = state.kind === 'unknown' ? unseenEnd : words.get(container.id);
   return {
     exitCode,
     reason: state.kind === 'unknown' ? 'ContainerStatusUnknown' : exitCode === 0 ? 'Completed' : 'Error',
-    ...(state.kind === 'unknown' ? { message: 'The container is gone and nobody saw how it ended.' } : {}),
+    ...(message === undefined ? {} : { message }),
     startedAt: rfc3339(state.startedAt),
     finishedAt: rfc3339(state.finishedAt),
     containerID: `${runtime}://${container.id}`,
   };
 }
+
+const unseenEnd = 'The container is gone and nobody saw how it ended.';
 
 /** Guaranteed: limits equal to requests everywhere; BestEffort: neither anywhere. */
 export function qosClassOf(pod: Pod): 'Guaranteed' | 'Burstable' | 'BestEffort' {

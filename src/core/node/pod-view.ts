@@ -21,6 +21,8 @@ export interface PodView {
   /** Attempts by container name, oldest first, as the runtime lists them. */
   readonly attempts: ReadonlyMap<string, readonly Container[]>;
   readonly memory: ReadonlyMap<string, ContainerMemory>;
+  /** What ended attempts left to say, by id. */
+  readonly words: ReadonlyMap<string, string>;
   /** Why the pod cannot go on at all just now (a volume, the network), until that passes. */
   readonly trouble: { readonly reason: string; readonly message: string } | undefined;
 }

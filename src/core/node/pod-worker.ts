@@ -8,8 +8,9 @@ import type { Container as ContainerSpec, Pod, PodStatus } from '../../api/types
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import type { EventRecorder } from '../cluster/events.ts';
-import { containerSpecOf, sandboxSpecOf, volumeOwner } from './container-spec.ts';
+import { containerSpecOf, sandboxSpecOf } from './container-spec.ts';
 import type { NodeIdentity } from './container-spec.ts';
+import { createLastWords } from './last-words.ts';
 import { lifecycleHook } from './lifecycle.ts';
 import { backoffMs, nextBackoff, planPod } from './pod-plan.ts';
 import { createProbeSet } from './probe-set.ts';
@@ -18,6 +19,7 @@ import type { ContainerMemory, PodView } from './pod-view.ts';
 import { exitCodeOf, lastAttempt } from './pod-view.ts';
 import { RuntimeError } from './runtimes/runtime.ts';
 import type { Container, Runtime, Sandbox } from './runtimes/runtime.ts';
+import { volumeOwner } from './volume-owner.ts';
 import { prepareVolumes } from './volumes.ts';
 import type { PreparedVolume, VolumeSources } from './volumes.ts';
 
@@ -66,6 +68,7 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
   const folder = join(deps.folder, uid);
   const ended = new AbortController();
   const memory = new Map<string, ContainerMemory>();
+  const lastWords = createLastWords(uid, join(folder, 'last-words'), runtime);
   const noted = new Map<string, string>(); // by container: the last attempt whose end has been counted
   const stopping = new Set<string>();
   const hurry = new AbortController();
@@ -96,6 +99,7 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
     hasSandbox: sandbox !== undefined,
     attempts,
     memory,
+    words: lastWords.said,
     trouble,
   });
 
@@ -111,6 +115,7 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
     }
     for (const each of found.values()) each.sort((a, b) => a.attempt - b.attempt);
     noteEnds(found);
+    await lastWords.hear(pod, [...found.values()].flat());
     attempts = found;
   }
 
@@ -165,8 +170,7 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
     refreshedAt = clock.monotonic();
     const root = join(folder, 'volumes');
     await mkdir(root, { recursive: true, mode: 0o700 });
-    const shared = runtime.isolation.ids === 'shared'; // then all files are the agent's own, and its pods'
-    const owner = sandbox === undefined || shared ? undefined : volumeOwner(pod, sandbox);
+    const owner = sandbox === undefined ? undefined : volumeOwner(pod, sandbox);
     volumes = await prepareVolumes(pod, root, owner, deps.sourcesFor(pod, view().address));
   }
 
@@ -188,6 +192,7 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
         container,
         attempt,
         volumes: volumes ?? [],
+        messageFile: await lastWords.prepare(container.name, attempt),
         sources: deps.sourcesFor(pod, view().address),
       });
       const started = await runtime.startContainer(spec);
@@ -224,7 +229,10 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
   /** Keeps the latest two attempts: `kubectl logs --previous` shows the one before. */
   async function forgetOld(name: string): Promise<void> {
     const list = attempts.get(name) ?? [];
-    for (const old of list.slice(0, -2)) await runtime.removeContainer(old.id);
+    for (const old of list.slice(0, -2)) {
+      await runtime.removeContainer(old.id);
+      await lastWords.forget(old);
+    }
     attempts.set(name, list.slice(-2));
   }
 

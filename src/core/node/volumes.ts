@@ -10,6 +10,7 @@ import type { KeyToPath, Pod, Volume } from '../../api/types/core.ts';
 import type { EnvironmentSources } from './environment.ts';
 import { fieldValue, resourceValue } from './environment.ts';
 import { RuntimeError } from './runtimes/runtime.ts';
+import type { VolumeOwner } from './volume-owner.ts';
 
 /** A file of a volume: path below the mount, bytes, permission bits. */
 export interface VolumeFile {
@@ -35,14 +36,11 @@ export interface PreparedVolume {
 
 const defaultMode = 0o644;
 
-/**
- * Makes every volume of `pod` under `folder`, or brings it up to date. `owner` is the host's id of the pod's fsGroup or
- * user, who may read what is not for everyone.
- */
+/** Makes every volume of `pod` under `folder`, or brings it up to date. */
 export async function prepareVolumes(
   pod: Pod,
   folder: string,
-  owner: { readonly uid: number; readonly gid: number } | undefined,
+  owner: VolumeOwner | undefined,
   sources: VolumeSources,
 ): Promise<readonly PreparedVolume[]> {
   const prepared: PreparedVolume[] = [];
@@ -51,8 +49,8 @@ export async function prepareVolumes(
     const isNew = (await mkdir(hostPath, { recursive: true, mode: 0o755 })) !== undefined;
     if (volume.emptyDir !== undefined) {
       // What its users made of it later stays.
-      if (isNew) await chmod(hostPath, 0o777);
       if (isNew && owner !== undefined) await chown(hostPath, owner.uid, owner.gid);
+      if (isNew) await chmod(hostPath, owner?.groupReads === true ? 0o2777 : 0o777);
       prepared.push({ name: volume.name, hostPath, live: false });
       continue;
     }
@@ -156,11 +154,7 @@ function downwardFile(
 }
 
 /** Shows `files` in `folder`, all at once. Does nothing when they are there already. */
-async function project(
-  folder: string,
-  files: readonly VolumeFile[],
-  owner: { readonly uid: number; readonly gid: number } | undefined,
-): Promise<void> {
+async function project(folder: string, files: readonly VolumeFile[], owner: VolumeOwner | undefined): Promise<void> {
   const stamp = `..${fingerprint(files)}`;
   const current = await readlink(join(folder, '..data')).catch(() => undefined);
   const links = new Set(files.map(({ path }) => path.split('/')[0] ?? ''));
@@ -173,7 +167,7 @@ async function project(
     await mkdir(dirname(file), { recursive: true, mode: 0o755 });
     await writeFile(file, bytes, { mode: 0o600 });
     if (owner !== undefined) await chown(file, owner.uid, owner.gid);
-    await chmod(file, mode);
+    await chmod(file, owner?.groupReads === true ? mode | 0o440 : mode);
   }
   await rm(join(folder, '..new'), { force: true }); // left by an agent that died here
   await symlink(stamp, join(folder, '..new'));

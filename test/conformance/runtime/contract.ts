@@ -1,5 +1,7 @@
 /** The guarantees of every runtime (src/core/node/runtimes/runtime.ts), held by one suite. */
 import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type {
@@ -166,6 +168,17 @@ function programs(subject: () => Runtime, ownEnv: readonly string[]): void {
     const { id } = await subject().startContainer(containerSpec(sandbox, 'trap "" TERM; while :; do sleep 1; done'));
     expect((await subject().stopContainer(id, 100)).state).toMatchObject({ kind: 'exited', exitCode: 137 });
     await subject().removeSandbox(sandbox.id);
+  });
+
+  test('a file of the node can stand anywhere, and whoever runs may write it', async () => {
+    const folder = mkdtempSync(`${realpathSync(tmpdir())}/gatehouse-file-`);
+    const hostPath = `${folder}/words`;
+    writeFileSync(hostPath, '');
+    chmodSync(hostPath, 0o666);
+    const mounts = [{ hostPath, path: '/dev/termination-log', readOnly: false }];
+    const { code } = await runScript(subject(), 'printf "out of tea" >/dev/termination-log', { mounts });
+    expect([code, readFileSync(hostPath, 'utf8')]).toEqual([0, 'out of tea']);
+    rmSync(folder, { recursive: true });
   });
 
   test('an image without a command is refused with what to do', async () => {

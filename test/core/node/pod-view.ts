@@ -48,6 +48,7 @@ export function viewOf(
     hasSandbox: true,
     attempts: new Map(attempts),
     memory: new Map(Object.entries(memory)),
+    words: new Map(),
     trouble: undefined,
   };
 }
