@@ -78,6 +78,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const read = sourceReader(options, services);
 
   const follow = (pod: Pod): void => {
+    if (signal.aborted) return; // what the informer had under way is the successor's
     const uid = pod.metadata.uid ?? '';
     const known = workers.get(uid);
     if (known !== undefined) {

@@ -34,6 +34,31 @@ export function wholeTable(name: string, table: NftTable): readonly string[] {
   return [`add table ${at}`, `delete table ${at}`, `add table ${at}`, ...tableDifference(name, empty, table)];
 }
 
+/** What tells whether a table is still the one that was written: elements of sets are not looked at, there are too many. */
+export interface TableTrace {
+  /** A table that was deleted and made again has another. */
+  readonly handle: number;
+  readonly rules: number;
+}
+
+/** The trace of the table `name` in the answer to `nft -j list ruleset`; undefined when it is not there. */
+export function traceOf(name: string, answer: unknown): TableTrace | undefined {
+  const { nftables = [] } = (answer ?? {}) as { readonly nftables?: readonly ListedPart[] }; // nft's own form
+  const handle = nftables.find(({ table }) => table?.name === name)?.table?.handle;
+  if (handle === undefined) return undefined;
+  return { handle, rules: nftables.filter(({ rule }) => rule?.table === name).length };
+}
+
+interface ListedPart {
+  readonly table?: { readonly name: string; readonly handle: number };
+  readonly rule?: { readonly table: string };
+}
+
+/** How many rules `table` has. */
+export function ruleCount({ chains }: NftTable): number {
+  return [...chains.values()].reduce((sum, { rules }) => sum + rules.length, 0);
+}
+
 /** Commands that lead from `before` to `after`; none when they are the same. */
 export function tableDifference(name: string, before: NftTable, after: NftTable): readonly string[] {
   const at = `inet ${name}`;

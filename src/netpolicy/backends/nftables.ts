@@ -3,6 +3,7 @@
  * denied, and a new agent takes it over. One writer: a change goes at once when nothing is under way, else into the next transaction.
  */
 import { deadline } from '../../std/clock.ts';
+import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import { parseAddress } from '../address.ts';
 import { digest } from '../digest.ts';
@@ -15,10 +16,13 @@ import type { TrackedFlow } from './conntrack.ts';
 import { forgetFlow, hasConntrack, trackedFlows } from './conntrack.ts';
 import { NftProcess } from './nft-process.ts';
 import type { NftTable } from './nft-table.ts';
-import { tableDifference, wholeTable } from './nft-table.ts';
+import { ruleCount, tableDifference, traceOf, wholeTable } from './nft-table.ts';
 import { endpointMap, renderTable } from './render.ts';
 
 const trialMs = 10_000;
+
+/** How long rules that somebody else removed are missed at most. One look takes about 10 ms. Chosen, not measured. */
+const defaultLookMs = 5_000;
 
 export interface NftablesOptions {
   /** The node's name; its table carries a hash of it, so several nodes can share a host. */
@@ -28,6 +32,9 @@ export interface NftablesOptions {
   /** See NodeState. True by default; of several nodes that share a host one is enough. */
   readonly serveOthers?: boolean;
   readonly clusterNetworks?: readonly string[];
+  /** How often to look whether the table still stands. */
+  readonly lookMs?: number;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -66,6 +73,10 @@ class Nftables implements DataPlane {
   /** What the kernel holds; undefined when that is not certain. */
   #inKernel: NftTable | undefined;
   #generation: number | undefined;
+  /** The kernel's number of the table that was last written whole; undefined until it was looked at. */
+  #handle: number | undefined;
+  readonly #stopping = new AbortController();
+  #watching: Promise<void> | undefined;
 
   constructor(options: NftablesOptions, cutsEstablished: boolean) {
     this.#options = options;
@@ -89,6 +100,7 @@ class Nftables implements DataPlane {
     const found = answers.flatMap(elementsOf);
     if (answers.length > 0) this.#adopted = new Set(found);
     for (const address of found) this.#pods.set(address, { uid: '', addresses: [address] });
+    this.#watching = this.#watch(this.#stopping.signal);
     return found;
   }
 
@@ -124,6 +136,8 @@ class Nftables implements DataPlane {
   }
 
   async stop({ leaveRules }: { readonly leaveRules: boolean }): Promise<void> {
+    this.#stopping.abort();
+    await this.#watching;
     if (!leaveRules) await this.#nft.transact([`add table inet ${this.#table}`, `delete table inet ${this.#table}`]);
     this.#nft.stop();
   }
@@ -142,7 +156,7 @@ class Nftables implements DataPlane {
     }
     const known = this.#inKernel;
     this.#inKernel = undefined;
-    if (known === undefined) await this.#nft.transact(wholeTable(this.#table, wanted));
+    if (known === undefined) await this.#writeWhole(wanted);
     else await this.#advance(known, wanted);
     this.#inKernel = wanted;
   }
@@ -183,15 +197,45 @@ class Nftables implements DataPlane {
     const commands = tableDifference(this.#table, known, wanted);
     if (commands.length === 0) return;
     if (commands.some((command) => command.includes(endpointMap))) {
-      await this.#nft.transact(wholeTable(this.#table, wanted));
+      await this.#writeWhole(wanted);
       return;
     }
     try {
       await this.#nft.transact(commands);
     } catch (error) {
       this.#options.log.warn('the kernel refused a change of the table: it is written anew', { error });
-      await this.#nft.transact(wholeTable(this.#table, wanted));
+      await this.#writeWhole(wanted);
     }
+  }
+
+  async #writeWhole(wanted: NftTable): Promise<void> {
+    this.#handle = undefined;
+    await this.#nft.transact(wholeTable(this.#table, wanted));
+  }
+
+  // Whoever reloads the machine's own firewall flushes ours with it, and tells nobody.
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { clock, log, lookMs = defaultLookMs } = this.#options;
+    while (!signal.aborted) {
+      await clock.sleep(lookMs, signal).catch(() => {}); // stopped
+      await this.#mend(signal).catch((error: unknown) => log.warn('the table was not looked at', { error }));
+    }
+  }
+
+  async #mend(signal: AbortSignal): Promise<void> {
+    const known = this.#inKernel;
+    if (known === undefined || signal.aborted) return;
+    const found = traceOf(this.#table, await this.#nft.listJson(['--terse', 'list', 'ruleset', 'inet']));
+    if (this.#inKernel !== known || signal.aborted) return; // written meanwhile
+    const stands = found?.rules === ruleCount(known) && (this.#handle === undefined || this.#handle === found.handle);
+    if (stands) {
+      this.#handle = found.handle;
+      return;
+    }
+    this.#options.log.warn('somebody removed rules from the table: it is written anew', { table: this.#table });
+    this.#inKernel = undefined;
+    await this.#write();
+    await this.#cutDenied();
   }
 
   async #cutDenied(): Promise<void> {

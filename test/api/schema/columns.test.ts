@@ -313,6 +313,29 @@ describe('what is shown', () => {
       shows: { Condition: 'Approved,Issued', RequestedDuration: '<none>' },
     },
     {
+      of: ['certificates.k8s.io', 'certificatesigningrequests'],
+      object: {
+        spec: { signerName: 'kubernetes.io/kube-apiserver-client', username: 'alice', expirationSeconds: 86_400 },
+      },
+      shows: {
+        Age: '60m',
+        SignerName: 'kubernetes.io/kube-apiserver-client',
+        Requestor: 'alice',
+        RequestedDuration: '24h',
+        Condition: 'Pending',
+      },
+    },
+    {
+      of: ['certificates.k8s.io', 'certificatesigningrequests'],
+      object: { status: { conditions: [{ type: 'Approved' }, { type: 'Denied' }] } },
+      shows: { Condition: 'Denied', SignerName: '<none>' },
+    },
+    {
+      of: ['certificates.k8s.io', 'certificatesigningrequests'],
+      object: { status: { conditions: [{ type: 'Approved' }, { type: 'Failed' }] } },
+      shows: { Condition: 'Approved,Failed' },
+    },
+    {
       of: ['discovery.k8s.io', 'endpointslices'],
       object: { ports: [{ port: 80 }], endpoints: [1, 2, 3, 4].map((n) => ({ addresses: [`10.0.0.${n}`] })) },
       shows: { Ports: '80', Endpoints: '10.0.0.1,10.0.0.2,10.0.0.3 + 1 more...' },

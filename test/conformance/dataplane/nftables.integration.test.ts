@@ -4,8 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NetworkPolicySpec } from '../../../src/api/types/networking.ts';
 import type { DataPlane } from '../../../src/netpolicy/backends/backend.ts';
 import { createNftables } from '../../../src/netpolicy/backends/nftables.ts';
+import { digest } from '../../../src/netpolicy/digest.ts';
 import { compileAllowLists } from '../../../src/netpolicy/plan.ts';
 import type { ServicePort } from '../../../src/netpolicy/service-map.ts';
+import { systemClock } from '../../../src/std/clock.ts';
 import { silentLogger } from '../../../src/std/log.ts';
 import { needs } from '../../support/needs.ts';
 import type { PlacedPod } from './cluster.ts';
@@ -33,7 +35,14 @@ describe.runIf(canRun)('the nftables data plane, with real packets', () => {
   const tcp = (name: string, port = 8080) => ({ to: pod(name).v4, port, protocol: 'TCP' as const });
 
   const open = (node: string): Promise<DataPlane> =>
-    createNftables({ node, commandPrefix: lab.hostPrefix, serveOthers: node === 'n1', log: silentLogger });
+    createNftables({
+      node,
+      commandPrefix: lab.hostPrefix,
+      serveOthers: node === 'n1',
+      lookMs: 500,
+      clock: systemClock,
+      log: silentLogger,
+    });
 
   const enforce = async (...policies: readonly NetworkPolicySpec[]): Promise<void> => {
     const { lists, slices } = compileAllowLists(clusterOf(nodes, placed(pods), policies));
@@ -52,6 +61,13 @@ describe.runIf(canRun)('the nftables data plane, with real packets', () => {
       await plane(node).podAdded({ uid: `uid-${name}`, addresses: [v4, v6], interface: link });
     }
   });
+
+  const rulesOf = (node: string): number =>
+    lab
+      .inHost('nft', '-a', 'list', 'ruleset')
+      .split(`table inet ${tableOf(node)} `)[1]
+      ?.split('\n}')[0]
+      ?.match(/^\t\t.* # handle/gm)?.length ?? 0;
 
   afterAll(() => {
     for (const one of planes.values()) void one.stop({ leaveRules: true });
@@ -243,12 +259,31 @@ describe.runIf(canRun)('the nftables data plane, with real packets', () => {
     expect(lab.dial(pod('a'), tcp('b'))).toBe('silent');
   });
 
+  test.for([
+    ['flushed with all others', ['flush', 'ruleset']],
+    ['emptied of its rules', ['flush', 'table', 'inet', tableOf('n1')]],
+    ['deleted', ['delete', 'table', 'inet', tableOf('n1')]],
+  ] as const)('a table that is %s stands again within seconds, without a change', async ([, command]) => {
+    await enforce(spec({ podSelector: name('b'), policyTypes: ['Ingress'] }));
+    await systemClock.sleep(1_200); // it has been looked at
+    const before = rulesOf('n1');
+    lab.inHost('nft', ...command);
+    expect(rulesOf('n1')).toBe(0);
+    for (let tries = 0; tries < 50 && rulesOf('n1') < before; tries++) await systemClock.sleep(200);
+    expect(rulesOf('n1')).toBe(before);
+    expect(lab.dial(pod('a'), tcp('b'))).toBe('silent');
+  });
+
   test('nothing is left when the back end is told to take its rules away', async () => {
     await plane('n1').stop({ leaveRules: false });
     await plane('n2').stop({ leaveRules: false });
     expect(lab.inHost('nft', 'list', 'ruleset')).toBe('');
   });
 });
+
+function tableOf(node: string): string {
+  return `gatehouse_${digest(node).slice(0, 12)}`;
+}
 
 const nodes = { n1: ['10.200.255.1'], n2: ['10.200.255.2'] };
 

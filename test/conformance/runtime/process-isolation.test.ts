@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { uplinkOf } from '../../../src/core/node/runtimes/process/network.ts';
 import { createProcessRuntime } from '../../../src/core/node/runtimes/process/process.ts';
 import type { Runtime } from '../../../src/core/node/runtimes/runtime.ts';
 import { systemClock } from '../../../src/std/clock.ts';
@@ -163,6 +164,19 @@ describe.skipIf(!can)('isolation of the process runtime as root', () => {
     expect(await logsOf(runtime, client.id)).toBe('two\nnameserver 10.96.0.10\n10.213.7.3');
     await runtime.removeSandbox(one.id);
     await runtime.removeSandbox(two.id);
+  });
+
+  test("a pod's link takes packets as large as the machine's uplink, and no larger", async () => {
+    const sandbox = await runtime.createSandbox(podSpec({ network: { kind: 'routed', address: '10.213.7.5' } }));
+    const mtuOf = (shown: string): string | undefined => / mtu (\d+) /.exec(shown)?.[1];
+    const uplink = uplinkOf(readFileSync('/proc/net/route', 'utf8'));
+    const machine =
+      uplink === undefined ? '1500' : mtuOf(execFileSync('ip', ['-o', 'link', 'show', uplink]).toString());
+    const { id } = await runtime.startContainer(containerSpec(sandbox, 'ip -o link show eth0'));
+    await runtime.wait(id, within(20_000));
+    expect(mtuOf(await logsOf(runtime, id))).toBe(machine);
+    expect(mtuOf(execFileSync('ip', ['-o', 'link', 'show', sandbox.hostInterface ?? '']).toString())).toBe(machine);
+    await runtime.removeSandbox(sandbox.id);
   });
 
   test('limits: too much memory is exit 137, processes are counted, usage is measured', async () => {

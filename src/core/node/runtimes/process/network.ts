@@ -12,6 +12,9 @@ import { run } from './run.ts';
 
 const gateway = '169.254.1.1';
 
+// Bytes: Ethernet's, IPv4's least, a veth's most.
+const [defaultMtu, leastMtu, mostMtu] = [1500, 576, 65_535];
+
 // Argument: the pod's address, or nothing. Input: commands for ip.
 const configurePod = `
 set -e
@@ -52,9 +55,10 @@ export async function createNetwork(folder: string, pod: string, hostname: strin
   const inside = ['link set lo up'];
   if (network.kind === 'routed') {
     const link = hostInterface(pod);
+    const mtu = await uplinkMtu();
     await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
     const outside = [
-      `link add ${link} type veth peer name eth0 netns ${folder}/net`,
+      `link add ${link} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${folder}/net`,
       // Without an address of version 6 there is no way around policies of version 4.
       `link set dev ${link} addrgenmode none`,
       `addr add ${gateway}/32 dev ${link}`,
@@ -70,6 +74,25 @@ export async function createNetwork(folder: string, pod: string, hostname: strin
     );
   }
   await run(['nsenter', `--net=${folder}/net`, 'sh', '-c', configurePod], lines(inside));
+}
+
+/** The largest packet that leaves the machine whole; Ethernet's where there is no way out, as in a user namespace. */
+async function uplinkMtu(): Promise<number> {
+  const uplink = uplinkOf(await readFile('/proc/net/route', 'utf8'));
+  if (uplink === undefined) return defaultMtu;
+  const text = await readFile(`/sys/class/net/${uplink}/mtu`, 'utf8').catch(() => ''); // a /sys of another namespace
+  const mtu = Number.parseInt(text, 10);
+  return mtu >= leastMtu && mtu <= mostMtu ? mtu : defaultMtu;
+}
+
+/** The interface of the default route with the smallest metric. `table` is the text of /proc/net/route. */
+export function uplinkOf(table: string): string | undefined {
+  const routes = table
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split(/\s+/))
+    .filter(([, destination, , , , , , mask]) => destination === '00000000' && mask === '00000000');
+  return routes.toSorted((a, b) => Number(a[6]) - Number(b[6]))[0]?.[0];
 }
 
 /** Removes the link and the pinned namespaces. Does nothing where there are none. */

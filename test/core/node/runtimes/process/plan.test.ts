@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { cgroupParents, limitWrites } from '../../../../../src/core/node/runtimes/process/cgroups.ts';
 import { programMounts } from '../../../../../src/core/node/runtimes/process/layers.ts';
 import { fitsOverlay, overlayRoot, planMounts } from '../../../../../src/core/node/runtimes/process/mounts.ts';
-import { hostInterface } from '../../../../../src/core/node/runtimes/process/network.ts';
+import { hostInterface, uplinkOf } from '../../../../../src/core/node/runtimes/process/network.ts';
 import { programFile } from '../../../../../src/core/node/runtimes/process/shim.ts';
 import { parseStat } from '../../../../../src/core/node/runtimes/process/state.ts';
 
@@ -103,4 +103,14 @@ test('a process name cannot pretend another start time', () => {
 test("a link name fits the kernel and is the pod's own", () => {
   expect(hostInterface('a')).toMatch(/^gh[0-9a-f]{12}$/);
   expect(hostInterface('a')).not.toBe(hostInterface('b'));
+});
+
+test('the uplink is the interface of the default route with the smallest metric', () => {
+  const route = (name: string, to: string, metric: number): string =>
+    `${name}\t${to}\t010200C0\t0003\t0\t0\t${metric}\t${to === '00000000' ? to : '00FFFFFF'}\t0\t0\t0   `;
+  const table = (...routes: string[]): string => ['Iface\tDestination\tGateway', ...routes, ''].join('\n');
+  expect(uplinkOf(table(route('a', '0002000A', 0), route('b', '00000000', 600), route('c', '00000000', 100)))).toBe(
+    'c',
+  );
+  expect(uplinkOf(table(route('a', '0002000A', 0)))).toBe(undefined);
 });
