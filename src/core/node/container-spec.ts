@@ -5,6 +5,7 @@ import { environmentOf, expand } from './environment.ts';
 import type { EnvironmentSources } from './environment.ts';
 import { RuntimeError } from './runtimes/runtime.ts';
 import type { ContainerLimits, ContainerSpec, Mount, SandboxSpec } from './runtimes/runtime.ts';
+import { makeSubPath, subPathOf } from './sub-path.ts';
 import type { PreparedVolume } from './volumes.ts';
 
 /** The node as its pods see it. */
@@ -101,7 +102,7 @@ export async function containerSpecOf(asked: {
     env,
     ...(container.workingDir === undefined ? {} : { workingDir: container.workingDir }),
     mounts: [
-      ...(container.volumeMounts ?? []).map((mount) => mountOf(mount, volumes, values)),
+      ...(await Promise.all((container.volumeMounts ?? []).map((mount) => mountOf(mount, volumes, values)))),
       ...messageMount(container, asked.messageFile),
     ],
     ...(security.runAsUser === undefined ? {} : { user: security.runAsUser }),
@@ -128,20 +129,19 @@ function refusePrivilege({ name, securityContext: asked }: Container): void {
   );
 }
 
-function mountOf(
+async function mountOf(
   mount: NonNullable<Container['volumeMounts']>[number],
   volumes: readonly PreparedVolume[],
   env: ReadonlyMap<string, string>,
-): Mount {
+): Promise<Mount> {
   const volume = volumes.find(({ name }) => name === mount.name);
   if (volume === undefined) throw new RuntimeError('CreateContainerConfigError', `volume ${mount.name} is not there`);
-  const below = mount.subPathExpr === undefined ? (mount.subPath ?? '') : expand(mount.subPathExpr, env);
-  if (below !== '')
-    throw new RuntimeError(
-      'Unsupported',
-      `volumeMount ${mount.mountPath}: subPath is not given by this node, mount the whole volume`,
-    );
-  return { hostPath: volume.hostPath, path: mount.mountPath, readOnly: mount.readOnly === true || volume.live };
+  const { hostPath, live } = volume;
+  const whole = { hostPath, path: mount.mountPath, readOnly: mount.readOnly === true || live };
+  const subPath = subPathOf(mount, env);
+  if (subPath === '') return whole;
+  await makeSubPath(volume, subPath);
+  return { ...whole, subPath };
 }
 
 /** Where the container leaves its last words. In a volume there is no place for it: then its log has to do. */

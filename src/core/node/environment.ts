@@ -46,10 +46,17 @@ export async function environmentOf(
 
 /** `$(NAME)` replaced by what is set before it; `$$(NAME)` stands for `$(NAME)`. What is not set stays as written. */
 export function expand(text: string, env: ReadonlyMap<string, string>): string {
-  return text.replaceAll(/\$\$|\$\(([A-Za-z0-9_.-]+)\)/g, (match, name: string | undefined) =>
+  return text.replaceAll(reference, (match, name: string | undefined) =>
     name === undefined ? '$' : (env.get(name) ?? match),
   );
 }
+
+/** The names that `expand` looks up in `text`. */
+export function referenced(text: string): readonly string[] {
+  return [...text.matchAll(reference)].flatMap(([, name]) => (name === undefined ? [] : [name]));
+}
+
+const reference = /\$\$|\$\(([A-Za-z0-9_.-]+)\)/g;
 
 /** The value of a downward API field, or undefined when there is no such field. */
 export function fieldValue(

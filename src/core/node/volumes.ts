@@ -32,6 +32,7 @@ export interface PreparedVolume {
   readonly hostPath: string;
   /** Its contents change with the objects they come from. */
   readonly live: boolean;
+  readonly owner: VolumeOwner | undefined;
 }
 
 const defaultMode = 0o644;
@@ -51,11 +52,11 @@ export async function prepareVolumes(
       // What its users made of it later stays.
       if (isNew && owner !== undefined) await chown(hostPath, owner.uid, owner.gid);
       if (isNew) await chmod(hostPath, owner?.groupReads === true ? 0o2777 : 0o777);
-      prepared.push({ name: volume.name, hostPath, live: false });
+      prepared.push({ name: volume.name, hostPath, live: false, owner });
       continue;
     }
     await project(hostPath, await volumeFiles(pod, volume, sources), owner);
-    prepared.push({ name: volume.name, hostPath, live: true });
+    prepared.push({ name: volume.name, hostPath, live: true, owner });
   }
   return prepared;
 }

@@ -142,6 +142,44 @@ describe.skipIf(!can)('isolation of the process runtime as root', () => {
     rmSync(volume, { recursive: true });
   });
 
+  test('a part of a volume is shown alone: a folder, a file, and what links inside the volume lead to', async () => {
+    const volume = mkdtempSync(`${realpathSync(tmpdir())}/gatehouse-volume-`);
+    chmodSync(volume, 0o755);
+    mkdirSync(`${volume}/a/b c`, { recursive: true });
+    chmodSync(`${volume}/a/b c`, 0o777);
+    writeFileSync(`${volume}/a/b c/deep`, 'deep ');
+    writeFileSync(`${volume}/file`, 'file ');
+    execFileSync('ln', ['-s', 'file', `${volume}/link`]);
+    const mounts = [
+      { hostPath: volume, path: '/data/folder', readOnly: false, subPath: 'a/b c' },
+      { hostPath: volume, path: '/etc/one-file', readOnly: true, subPath: 'file' },
+      { hostPath: volume, path: '/etc/linked', readOnly: true, subPath: 'link' },
+    ];
+    const script = 'ls /data/folder; cat /data/folder/deep /etc/one-file /etc/linked; echo new >/data/folder/new';
+    expect(await runScript(runtime, script, { mounts })).toEqual({ code: 0, output: 'deep\ndeep file file ' });
+    expect(readFileSync(`${volume}/a/b c/new`, 'utf8')).toBe('new\n');
+    rmSync(volume, { recursive: true });
+  });
+
+  test.for([
+    ['an absolute link', '/etc'],
+    ['a link that climbs', '../../../../../../etc'],
+    ['a link to process 1', '/proc/1/root/etc'],
+    ['a link to a file that the node holds open', '/proc/self/fd/1'],
+    ['a link to another volume', '/.gatehouse/src/1'],
+    ['a link to the whole', '/.gatehouse/src/0'],
+  ] as const)('a part of a volume never leads out of it: %s', async ([, target]) => {
+    const folder = mkdtempSync(`${realpathSync(tmpdir())}/gatehouse-volume-`);
+    for (const name of ['one', 'two']) mkdirSync(`${folder}/${name}`);
+    execFileSync('ln', ['-s', target, `${folder}/one/way`]);
+    const mounts = [
+      { hostPath: `${folder}/one`, path: '/data', readOnly: false, subPath: 'way' },
+      { hostPath: `${folder}/two`, path: '/other', readOnly: false },
+    ];
+    await expect(runScript(runtime, 'ls /data', { mounts })).rejects.toMatchObject({ reason: 'StartFailed' });
+    rmSync(folder, { recursive: true });
+  });
+
   test('what one container writes to its root, no other sees, nor the host', async () => {
     await runScript(runtime, 'echo x >/tmp/leak');
     expect((await runScript(runtime, 'ls /tmp/leak')).code).not.toBe(0);

@@ -43,6 +43,11 @@ export interface Mount {
   readonly hostPath: string;
   readonly path: string;
   readonly readOnly: boolean;
+  /**
+   * The part of the folder that is seen, instead of all of it: relative, no `.` or `..`. Links on the way are followed,
+   * and a container whose part does not lie in `hostPath` then is not started.
+   */
+  readonly subPath?: string;
 }
 
 export interface ContainerLimits {
@@ -221,7 +226,8 @@ export function checkContainer(spec: ContainerSpec): void {
   const texts = [...spec.command, ...spec.args, ...spec.env.map(({ name, value }) => `${name}=${value}`)];
   if (texts.some((text) => text.includes('\0'))) throw bad('command, args and env cannot hold a NUL character');
   if (spec.env.some(({ name }) => name === '' || name.includes('='))) throw bad('an env name is empty or holds "="');
-  for (const { path, hostPath } of spec.mounts) {
+  for (const { path, hostPath, subPath = 'x' } of spec.mounts) {
+    if (subPath.startsWith('/') || !isCleanPath(`/${subPath}`)) throw bad(`subPath ${subPath} does not go down`);
     if (!isCleanPath(path) || path === '/')
       throw bad(`mount path ${path} must be absolute, without . or .., and not /`);
     if (!isCleanPath(hostPath)) throw bad('the source of a mount is not an absolute path');

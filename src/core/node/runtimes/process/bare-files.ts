@@ -41,11 +41,12 @@ export function mountPathsOf({ name, mounts }: ContainerSpec): readonly string[]
 /** Makes `root` with a link for each volume. Throws InvalidContainer for a volume that is not there. */
 export async function linkVolumes(root: string, { name, mounts }: ContainerSpec): Promise<void> {
   await mkdir(root, { mode: 0o700 });
-  for (const { path, hostPath } of mounts) {
+  for (const { path, hostPath, subPath } of mounts) {
     const link = `${root}${path.replace(/\/+$/, '')}`;
-    if (!existsSync(hostPath))
+    const shown = subPath === undefined ? hostPath : `${hostPath}/${subPath}`; // a link leads no further than the account may go
+    if (!existsSync(shown))
       throw new RuntimeError('InvalidContainer', `container ${name}: the source of mount ${path} is missing`);
     await mkdir(dirname(link), { recursive: true, mode: 0o755 });
-    await symlink(hostPath, link);
+    await symlink(shown, link);
   }
 }

@@ -4,13 +4,15 @@
  */
 import type { Mount } from '../runtime.ts';
 
-/** The two tables, and the mount targets that must exist as files before the second. */
+/** The three tables, and the mount targets that must exist as files before the second. */
 export interface MountPlan {
   /** Before the change of root: paths are the host's. */
   readonly outside: string;
   /** After it: paths are the container's, and no link can lead out. */
   readonly inside: string;
   readonly files: string;
+  /** Between the two: parts of volumes. Paths are the container's, and what each shows is looked at before the second. */
+  readonly parts: string;
 }
 
 export interface MountRequest {
@@ -49,14 +51,22 @@ export function planMounts(request: MountRequest): MountPlan {
   const ordered = request.mounts
     .map((mount, index) => ({ ...mount, index }))
     .toSorted((a, b) => a.path.split('/').length - b.path.split('/').length);
-  const inside = ordered.map(({ path, readOnly, isFile, index }) =>
-    entry(source(index), path, 'none', `bind,${quiet}${readOnly ? ',ro' : ''}${isFile ? '' : ',X-mount.mkdir'}`),
+  const inside = ordered.map(({ path, readOnly, isFile, index, subPath }) =>
+    entry(
+      subPath === undefined ? source(index) : part(index),
+      path,
+      'none',
+      `bind,${quiet}${readOnly ? ',ro' : ''}${isFile ? '' : ',X-mount.mkdir'}`,
+    ),
   );
   // As root the folder is closed to the container's user; where that user owns it, it is covered, last of all.
   if (request.ttyGroup === undefined)
     inside.push(entry('tmpfs', '/.gatehouse', 'tmpfs', `ro,${quiet},noexec,size=4k,mode=000`));
   const files = ordered.filter(({ isFile }) => isFile).map(({ path }) => `${path}\n`);
-  return { outside: outside.join(''), inside: inside.join(''), files: files.join('') };
+  const parts = request.mounts.map(({ subPath }, index) =>
+    subPath === undefined ? '' : entry(`${source(index)}/${subPath}`, part(index), 'none', `bind,${quiet}`),
+  );
+  return { outside: outside.join(''), inside: inside.join(''), files: files.join(''), parts: parts.join('') };
 }
 
 /**
@@ -75,6 +85,11 @@ export function overlayRoot(folder: string, layers: readonly string[], shown: re
 /** Where volume `index` waits inside the container until it is mounted at its path. */
 export function source(index: number): string {
   return `/.gatehouse/src/${index}`;
+}
+
+/** Where the asked part of volume `index` waits. */
+export function part(index: number): string {
+  return `/.gatehouse/part/${index}`;
 }
 
 /** Kept apart from the containers by the caller's choice of folders: overlay's options cannot hold these characters. */

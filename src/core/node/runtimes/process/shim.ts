@@ -100,9 +100,19 @@ unset LC_ALL SHELL
 ${readProgram()}exec "$@"
 `;
 
-/** Real root, in init's mount namespace. Argument: folder of the attempt. */
+/**
+ * Real root, in init's mount namespace. Argument: folder of the attempt. A part of a volume is mounted first and judged
+ * then: whatever links its containers put in the way, and when, the kernel says which folder it has become (fields 3 and
+ * 4 of mountinfo: file system, and root of the mount in it), and that must lie in the volume's.
+ */
 export const assemble = `
 set -e
+rootOf() {
+  found=
+  while read -r id parent device root point rest; do
+    [ "$point" != "$1" ] || found="$device \${root%/}"
+  done </proc/self/mountinfo
+}
 mount -i -a -T "$1/fstab"
 cd "$1/root"
 pivot_root . .gatehouse/old
@@ -112,6 +122,19 @@ while IFS= read -r file; do
   mkdir -p "\${file%/*}"
   [ -e "$file" ] || : >"$file"
 done <.gatehouse/files
+if [ -s .gatehouse/parts ]; then
+  mount -i -a -T /.gatehouse/parts
+  for part in /.gatehouse/part/*; do
+    rootOf "/.gatehouse/src/\${part##*/}"
+    volume=$found
+    rootOf "$part"
+    [ -n "$volume" ] || exit 1
+    case $found in
+      "$volume"/*) ;;
+      *) exit 1 ;;
+    esac
+  done
+fi
 [ ! -s .gatehouse/fstab ] || exec mount -i -a -T /.gatehouse/fstab
 `;
 

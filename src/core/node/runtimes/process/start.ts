@@ -1,14 +1,14 @@
 /** Starts one attempt: prepares its folder, spawns its shim (shim.ts), and waits until it runs or says why not. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { chmod, chown, lstat, mkdir, realpath, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, realpath, stat, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../../../std/clock.ts';
 import type { ContainerSpec, Mount, Sandbox } from '../runtime.ts';
 import { RuntimeError, containerId, defaultUser } from '../runtime.ts';
 import type { Cgroups } from './cgroups.ts';
 import { createGroup } from './cgroups.ts';
 import { podLayer } from './layers.ts';
-import { overlayRoot, planMounts, source } from './mounts.ts';
+import { overlayRoot, part, planMounts, source } from './mounts.ts';
 import { enterArgv } from './network.ts';
 import { run, toolPath } from './run.ts';
 import type { SharedBase } from './shared.ts';
@@ -102,11 +102,14 @@ async function prepareFolder(
   await mkdir(`${folder}/upper`, { mode: 0o755 });
   await chmod(`${folder}/upper`, 0o755); // the container's / itself: the umask must not close it
   await mkdir(`${folder}/upper/.gatehouse`, { mode: 0o700 });
-  await Promise.all(['old', 'src'].map((name) => mkdir(`${folder}/upper/.gatehouse/${name}`, { mode: 0o700 })));
+  await Promise.all(['old', 'src', 'part'].map((name) => mkdir(`${folder}/upper/.gatehouse/${name}`, { mode: 0o700 })));
   const mounts = await Promise.all(spec.mounts.map((mount) => inspectMount(spec.name, mount)));
   for (const [index, mount] of mounts.entries()) {
     const target = `${folder}/upper${source(index)}`;
-    await (mount.isFile ? writeFile(target, '') : mkdir(target));
+    const isPart = mount.subPath !== undefined;
+    await (mount.isFile && !isPart ? writeFile(target, '') : mkdir(target));
+    if (isPart)
+      await (mount.isFile ? writeFile(`${folder}/upper${part(index)}`, '') : mkdir(`${folder}/upper${part(index)}`));
   }
   const podFiles = podLayer(host.state, sandbox.id);
   const { base } = host;
@@ -124,6 +127,7 @@ async function prepareFolder(
   await writeFile(`${folder}/fstab`, plan.outside, secret);
   await writeFile(`${folder}/upper/.gatehouse/fstab`, plan.inside, secret);
   await writeFile(`${folder}/upper/.gatehouse/files`, plan.files, secret);
+  await writeFile(`${folder}/upper/.gatehouse/parts`, plan.parts, secret);
   await writeFile(
     `${folder}/program`,
     programFile([...spec.command, ...spec.args], attempt.env, attempt.workingDir),
@@ -189,7 +193,13 @@ async function inspectMount(container: string, mount: Mount): Promise<Mount & { 
       `container ${container}: the source of mount ${mount.path} is missing or a link`,
     );
   }
-  return { ...mount, isFile: !found.isDirectory() };
+  if (mount.subPath === undefined) return { ...mount, isFile: !found.isDirectory() };
+  const part = await stat(`${mount.hostPath}/${mount.subPath}`).catch(() => undefined);
+  if (part === undefined) {
+    const what = `subPath ${mount.subPath} of the volume at ${mount.path}`;
+    throw new RuntimeError('StartFailed', `container ${container}: there is no ${what}`);
+  }
+  return { ...mount, isFile: !part.isDirectory() };
 }
 
 function idMap(offset: number, ids: readonly number[]): string {
