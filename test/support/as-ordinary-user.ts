@@ -15,7 +15,7 @@ const packageRoot = join(import.meta.dirname, '../..');
 const limitMs = 300_000;
 
 /** The command that runs `command` as an ordinary user's root. */
-export function inUserNamespace(...command: readonly string[]): readonly [string, readonly string[]] {
+function inUserNamespace(...command: readonly string[]): readonly [string, readonly string[]] {
   const [program = '', ...args] = [...nobody, ...userNamespace, ...command];
   return [program, args];
 }

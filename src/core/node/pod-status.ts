@@ -175,10 +175,10 @@ function stateOf(view: PodView, container: ContainerSpec, mayRun: boolean, conte
   if (last?.state.kind === 'running') return { running: { startedAt: rfc3339(last.state.startedAt) } };
   if (failure !== undefined) return { waiting: failure };
   if (last === undefined) {
-    if (view.trouble !== undefined) return { waiting: view.trouble };
     const reason =
       mayRun && (view.pod.spec.initContainers ?? []).length === 0 ? 'ContainerCreating' : 'PodInitializing';
-    return { waiting: { reason: view.hasSandbox || reason === 'PodInitializing' ? reason : 'ContainerCreating' } };
+    const message = view.trouble === undefined ? {} : { message: view.trouble.message };
+    return { waiting: { reason, ...message } };
   }
   const isInit = (view.pod.spec.initContainers ?? []).includes(container);
   const comesBack = restarts(view.pod, container, exitCodeOf(last), isInit);

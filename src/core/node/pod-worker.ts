@@ -22,6 +22,7 @@ import type { Container, Runtime, Sandbox } from './runtimes/runtime.ts';
 import { volumeOwner } from './volume-owner.ts';
 import { prepareVolumes } from './volumes.ts';
 import type { PreparedVolume, VolumeSources } from './volumes.ts';
+import { waitingReason } from './waiting.ts';
 
 /** What guards a pod's traffic. `allow` returns when the pod is in force as denied-by-default, before its first container. */
 export interface PodNetworkGuard {
@@ -419,8 +420,4 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
 
 function graceMs(pod: Pod): number {
   return (pod.spec.terminationGracePeriodSeconds ?? 30) * 1000;
-}
-
-function waitingReason(error: RuntimeError): string {
-  return error.reason === 'StartFailed' ? 'RunContainerError' : error.reason;
 }
