@@ -118,5 +118,8 @@ function difference(a: Value, b: Value): Result {
 }
 
 function concat(a: List, b: List): List {
-  return List.of([...a, ...b]);
+  const values: Value[] = [];
+  for (let i = 0; i < a.size; i++) values.push(a.at(i));
+  for (let i = 0; i < b.size; i++) values.push(b.at(i));
+  return List.of(values);
 }

@@ -1,9 +1,11 @@
 import { check } from './check.ts';
+import { estimateCost } from './cost-estimate.ts';
 import type { Environment } from './environment.ts';
 import { newFrame } from './loop.ts';
 import { CostExceeded, Meter } from './meter.ts';
 import { parse } from './parse.ts';
 import { plan, type Step } from './plan.ts';
+import type { Range } from './range.ts';
 import type { Issue } from './source.ts';
 import { dyn, type Type } from './types.ts';
 import { bind, Failure, type Result } from './values.ts';
@@ -29,6 +31,10 @@ export interface Compiled {
   readonly source: string;
   /** What its value will be. */
   readonly outputType: Type;
+  /** The variables of the environment that it speaks of. */
+  readonly uses: ReadonlySet<string>;
+  /** What evaluating it can cost, whatever the values of its declared types. Undefined when it was not checked. */
+  readonly cost: Range | undefined;
   /**
    * The value for these variables. It costs at most 1 000 000 units and at most what `budget` has left, from which the
    * cost is taken. Never throws for what an expression does.
@@ -47,7 +53,9 @@ export function compile(
   if ('issues' in result) return result;
   const { checked } = result;
   const planned = plan(checked.expr, environment, checked.references);
-  return { compiled: compiledOf(source, planned, environment, checked.type) };
+  const uses = new Set([...checked.references.idents.values()].map((name) => name.slice(1)));
+  const cost = estimateCost(checked, environment.variables);
+  return { compiled: compiledOf(source, planned, environment, { outputType: checked.type, uses, cost }) };
 }
 
 /** As compile, but types count at run time only: what an expression of values of unknown type means. */
@@ -58,18 +66,19 @@ export function compileUnchecked(
   const parsed = parse(source);
   if ('issues' in parsed) return parsed;
   const planned = plan(parsed.expr, environment, { idents: new Map(), calls: new Map() });
-  return { compiled: compiledOf(source, planned, environment, dyn) };
+  const uses = new Set(environment.variables.keys());
+  return { compiled: compiledOf(source, planned, environment, { outputType: dyn, uses, cost: undefined }) };
 }
 
 function compiledOf(
   source: string,
   planned: { readonly step: Step; readonly slots: number },
   environment: Environment,
-  outputType: Type,
+  known: Pick<Compiled, 'outputType' | 'uses' | 'cost'>,
 ): Compiled {
   return {
     source,
-    outputType,
+    ...known,
     evaluate: (bindings, budget) => {
       const meter = new Meter(Math.min(perCallLimit, budget.remaining));
       const values = new Map<string, Result>();

@@ -123,14 +123,18 @@ function logical(left: Step, right: Step, decides: boolean): Step {
   };
 }
 
+/** Chosen: copying as much takes about as long as a call. */
+const longList = 1000;
+
 function smaller(a: Value, b: Value): number {
   return traversal(Math.min(sizeOf(a), sizeOf(b)));
 }
 
-/** Lists are joined for one unit upstream, which does not copy them; here long ones cost a hundredth per element more. */
+/** Upstream joins lists for one unit, and does not copy them; here long ones cost a tenth of a unit per element. */
 function sumCost(a: Value, b: Value): number {
   if (typeof a === 'string' || a instanceof Uint8Array) return traversal(sizeOf(a) + sizeOf(b));
-  return a instanceof List && b instanceof List ? 1 + Math.floor((a.size + b.size) / 100) : 1;
+  const size = a instanceof List && b instanceof List ? a.size + b.size : 0;
+  return size > longList ? Math.floor(size / 10) : 1;
 }
 
 function isNaNPair(a: Value, b: Value): boolean {

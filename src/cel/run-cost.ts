@@ -6,7 +6,7 @@ import { isMap, List, Optional, isOpaque, type Value } from './values.ts';
  */
 export const perCharacter = 0.1;
 /** Of a pattern: how many states a character is taken for. */
-const perPatternCharacter = 0.25;
+export const perPatternCharacter = 0.25;
 
 export const selectCost = 1;
 export const listCost = 10;
@@ -73,9 +73,9 @@ const byFunction: ReadonlyMap<string, CallCost> = new Map<string, CallCost>([
   ['strings.quote', argument(0)],
   ['string', (args, overload) => (overload === 'bytes_to_string' ? argument(0)(args) : 1)],
   ['bytes', (args, overload) => (overload === 'string_to_bytes' ? argument(0)(args) : 1)],
-  ['sets.contains', pairs],
-  ['sets.intersects', pairs],
-  ['sets.equivalent', (args) => 2 * pairs(args)],
+  ['sets.contains', (args) => 1 + pairs(args)],
+  ['sets.intersects', (args) => 1 + pairs(args)],
+  ['sets.equivalent', (args) => 1 + 2 * pairs(args)],
   ['validate', (args) => traversal(1 + sizeOf(args[1])) * Math.ceil(sizeOf(args[0]) * perPatternCharacter)],
   ['semver', argument(0)],
   ['isSemver', argument(0)],
@@ -91,7 +91,7 @@ function contained(args: Args, parses: boolean): number {
 }
 
 function pairs(args: Args): number {
-  return Math.max(1, sizeOf(args[0]) * sizeOf(args[1]));
+  return sizeOf(args[0]) * sizeOf(args[1]);
 }
 
 /** The cost of walking through all of a value. */

@@ -4,7 +4,7 @@
  * Source: cel-spec, doc/langdef.md, "Types".
  */
 export type Type =
-  | { readonly kind: ScalarKind }
+  | ScalarType
   | SizedType
   | ListType
   | MapType
@@ -13,7 +13,13 @@ export type Type =
   | { readonly kind: 'opaque'; readonly name: string; readonly params: readonly Type[] }
   | { readonly kind: 'param'; readonly name: string };
 
-export type ScalarKind = 'dyn' | 'error' | 'null' | 'bool' | 'int' | 'uint' | 'double' | 'timestamp' | 'duration';
+export interface ScalarType {
+  readonly kind: ScalarKind;
+  /** How long it can be as text, where it is text in JSON. */
+  readonly maxSize?: number;
+}
+
+type ScalarKind = 'dyn' | 'error' | 'null' | 'bool' | 'int' | 'uint' | 'double' | 'timestamp' | 'duration';
 
 /** Text. `maxSize` is in code points or bytes. */
 export interface SizedType {
