@@ -1,6 +1,7 @@
+import { membership } from './compare.ts';
 import { intOf } from './literals.ts';
 import { Duration, Timestamp } from './time.ts';
-import { Double, Failure, List, Uint, type Result, type Value } from './values.ts';
+import { Double, Failure, isMap, keyOf, List, Uint, type Result, type Value } from './values.ts';
 
 /**
  * The arithmetic operators. Integers are 64 bits wide and fail when they leave them; mixed types have no arithmetic.
@@ -117,9 +118,27 @@ function difference(a: Value, b: Value): Result {
   return b instanceof Duration ? (Timestamp.ofNanos(a.allNanos - b.nanos) ?? timestampRange) : noOverload;
 }
 
+/** What is added to a list that is a set, or a map by some fields of its elements, takes the place of its equals. */
 function concat(a: List, b: List): List {
+  if (a.type?.listType === 'set') {
+    const has = membership(a);
+    return List.of([...a, ...[...b].filter((value) => !has(value))]);
+  }
+  if (a.type?.listType === 'map') return merged(a, b, a.type.keys ?? []);
   const values: Value[] = [];
   for (let i = 0; i < a.size; i++) values.push(a.at(i));
   for (let i = 0; i < b.size; i++) values.push(b.at(i));
   return List.of(values);
+}
+
+function merged(a: List, b: List, keys: readonly string[]): List {
+  const nameOf = (value: Value): string =>
+    isMap(value) ? JSON.stringify(keys.map((key) => keyText(value.get(key)))) : '';
+  const values = new Map([...a].map((value) => [nameOf(value), value]));
+  for (const value of b) values.set(nameOf(value), value);
+  return List.of([...values.values()]);
+}
+
+function keyText(value: Value | undefined): string {
+  return value === undefined ? '' : `${typeof value} ${String(keyOf(value))}`;
 }
