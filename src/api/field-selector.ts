@@ -49,13 +49,13 @@ const selectable: ReadonlyMap<string, readonly string[]> = new Map([
   ['certificates.k8s.io/certificatesigningrequests', ['spec.signerName']],
 ]);
 
-/** The selector that `text` spells for `of`; '' selects everything. Throws BadRequest where it does not parse or `of` has no such field. */
-export function parseFieldSelector(of: GroupResource, text: string): FieldSelector {
+/** The selector that `text` spells for `of`; '' selects everything. Throws BadRequest where it does not parse or `of` has no such field; `more` are the fields that a custom kind declares. */
+export function parseFieldSelector(of: GroupResource, text: string, more: readonly string[] = []): FieldSelector {
   return terms(text).map((term) => {
     const parts = /^((?:[^=!\\]|\\.)*)(!=|==|=)((?:[^\\]|\\.)*)$/s.exec(term);
     if (parts === null) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
     const [, field = '', operator = '', value = ''] = parts;
-    checkField(of, field);
+    if (!more.includes(field)) checkField(of, field);
     return { field, value: unescape(value, text), negated: operator === '!=' };
   });
 }

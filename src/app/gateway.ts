@@ -14,7 +14,9 @@ import { createAuditSink } from '../audit/sink.ts';
 import { createAuthorizer } from '../authz/authorizer.ts';
 import type { Authorizer } from '../authz/authorizer.ts';
 import { escalationOf } from '../authz/escalation.ts';
+import { startDefinitionKeeper } from '../core/resources/custom/keeper.ts';
 import { followKinds } from '../core/resources/custom/kinds.ts';
+import type { ServedKinds } from '../core/resources/custom/kinds.ts';
 import { createResources } from '../core/resources/registry.ts';
 import type { InternalRows } from '../core/resources/services/allocator.ts';
 import { addressRange, defaultRanges, toAddress } from '../core/resources/services/ranges.ts';
@@ -100,7 +102,10 @@ export async function startGateway(options: GatewayProcessOptions): Promise<Gate
 
     const authorizer = createAuthorizer({ onError: (error) => log.error('authorization failed', { error }) });
     await followPolicy(store, authorizer);
+    const kinds = await followKinds(store);
+    started.push(await startDefinitionKeeper({ store, kinds, clock, log, internalRows: internalRows(recorder) }));
     const gateway = await serve(options, {
+      kinds,
       pki,
       store,
       recorder,
@@ -133,14 +138,14 @@ async function serve(
   parts: {
     readonly pki: Awaited<ReturnType<typeof openPki>>;
     readonly store: Store<AuditRow>;
+    readonly kinds: ServedKinds;
     readonly recorder: Recorder;
     readonly authorizer: Authorizer;
     readonly pool: Pool;
     readonly queued: () => number;
   },
 ): Promise<Gateway> {
-  const { pki, store, recorder, authorizer, pool } = parts;
-  const kinds = await followKinds(store);
+  const { pki, store, kinds, recorder, authorizer, pool } = parts;
   const resources = createResources<AuditRow>({
     kinds,
     store,

@@ -3,6 +3,8 @@ import { isMap, isPair, isScalar, isSeq, parseDocument } from 'yaml';
 import { StatusError, badRequest, failedWith } from '../status.ts';
 import { conform } from './conform.ts';
 import type { Fields } from './conform.ts';
+import { conformCustom } from './custom/conform.ts';
+import type { CustomKind } from './custom/kind.ts';
 import type { ObjectSchema } from './form.ts';
 import { fromProtobuf, openEnvelope } from './protobuf.ts';
 import { scanJson } from './scan.ts';
@@ -16,6 +18,8 @@ export interface Expected {
   readonly version: string;
   readonly kind: string;
   readonly schema: ObjectSchema;
+  /** Of a custom kind: bodies are JSON or YAML, and its structural schema says what is kept. */
+  readonly custom?: CustomKind;
 }
 
 export interface Decoded {
@@ -49,7 +53,8 @@ export function decodeBody(
   contentType: string,
   fieldValidation: FieldValidation,
 ): Decoded {
-  if (!isDecodable(contentType)) throw unsupportedMediaType(contentType);
+  if (!isDecodable(contentType) || (contentType === protobuf && expected.custom !== undefined))
+    throw unsupportedMediaType(contentType);
   if (contentType === protobuf) {
     const { apiVersion, kind, raw } = openEnvelope(bytes);
     checkKind(expected, apiVersion, kind);
@@ -70,7 +75,9 @@ export function decodeValue(
     const { apiVersion, kind } = value as Fields;
     checkKind(expected, apiVersion, kind);
   }
-  const { object, unknown } = cannotBeHandled(expected, () => conform(expected.schema, value));
+  const { object, unknown } = cannotBeHandled(expected, () =>
+    expected.custom === undefined ? conform(expected.schema, value) : conformCustom(expected.custom.schema, value),
+  );
   const named = [
     ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
     ...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`),

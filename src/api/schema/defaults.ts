@@ -192,9 +192,25 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
       }),
     ),
   ],
+  [
+    'apiextensions.k8s.io/v1 CustomResourceDefinition',
+    at(
+      'spec',
+      at('names', definedNames),
+      fill({ conversion: { strategy: 'None' } }),
+      at('conversion', at('webhook', at('clientConfig', at('service', fill({ port: 443 }))))),
+    ),
+  ],
   ['scheduling.k8s.io/v1 PriorityClass', fill({ preemptionPolicy: 'PreemptLowerPriority' })],
   ['authentication.k8s.io/v1 TokenRequest', at('spec', fill({ expirationSeconds: 3600 }))],
 ]);
+
+/** A kind's further names follow from its kind. */
+function definedNames(names: Fields): Fields {
+  const { kind } = names;
+  if (typeof kind !== 'string' || kind === '') return names;
+  return fill({ singular: kind.toLowerCase(), listKind: `${kind}List` })(names);
+}
 
 function fillDefined(fields: Fields, defaults: Fields): Fields {
   return fill(Object.fromEntries(Object.entries(defaults).filter(([, value]) => value !== undefined)))(fields);

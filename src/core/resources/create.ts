@@ -7,7 +7,7 @@ import { keyOf } from './address.ts';
 import { withEntries } from './apply/managers.ts';
 import type { Entries } from './apply/managers.ts';
 import { ownersAtBirth } from './apply/owners.ts';
-import { toServed, toStorage } from './faces.ts';
+import { toServed, toStorage, toWritten } from './faces.ts';
 import { addressed, born } from './object-meta.ts';
 import { withDefaults } from './defaulting.ts';
 import type { Call, WriteOptions, Written } from './resources.ts';
@@ -38,7 +38,8 @@ export async function createObject<Row>(
     const fresh = { uid: writer.uid(), now: rfc3339(writer.clock.now()), random: writer.random(5) };
     const start = begun(type, born(type, toStorage(type, sent), fresh));
     const what = { operation: 'CREATE', old: undefined, dryRun: options.dryRun } as const;
-    const admitted = await writer.admission.mutate(admissionRequest(call, address, { ...what, object: start }));
+    const mutated = await writer.admission.mutate(admissionRequest(call, address, { ...what, object: start }));
+    const admitted = writer.verdict(type, mutated, undefined);
     const name = admitted.metadata.name ?? '';
     const early = causesOfCreate(type, admitted, writer);
     if (early.length > 0) throw invalid(type.group, type.kind, name, early);
@@ -52,7 +53,7 @@ export async function createObject<Row>(
         return { code: 201, object: toServed(type, allocation.object) };
       }
       const verdict = await writer.store.write(
-        { kind: 'create', key: keyOf(type, target.namespace, name), object: allocation.object },
+        { kind: 'create', key: keyOf(type, target.namespace, name), object: toWritten(type, allocation.object) },
         (revision) => call.record({ code: 201, revision, object: allocation.object }),
       );
       if (verdict.outcome === 'committed') {

@@ -9,9 +9,11 @@ import type { ResourceType } from '../../api/schema/kinds.ts';
 import type { Fields } from '../../std/value.ts';
 import { fieldsOf, isFields, listOf, without } from '../../std/value.ts';
 import type { Stored } from '../store/store.ts';
+import { toCustomServed, toCustomStored } from './custom/versions.ts';
 
 /** `object`, as stored, in the version that `type` serves. The same value where they are one. */
 export function toServed(type: ResourceType, object: KubeObject): KubeObject {
+  if (type.custom !== undefined) return toCustomServed(type.custom, object);
   if (object.apiVersion === type.apiVersion) return object;
   const apiVersion = type.apiVersion;
   if (type.kind === 'Event') return { ...renamed(object, eventFields), ...identity(object, apiVersion) };
@@ -19,8 +21,12 @@ export function toServed(type: ResourceType, object: KubeObject): KubeObject {
   return { ...object, apiVersion };
 }
 
-/** `object`, as `type` serves it, in the version it is stored in. The same value where they are one. */
+/**
+ * `object`, as `type` serves it, in the version it is stored in. The same value where they are one, and for custom kinds:
+ * those are judged in the version they are served in, and brought to the stored one when they are written.
+ */
 export function toStorage(type: ResourceType, object: KubeObject): KubeObject {
+  if (type.custom !== undefined) return object;
   const apiVersion = apiVersionOf(type.storage.group, type.storage.version);
   if (object.apiVersion === apiVersion) return object;
   if (type.kind === 'Event') return { ...renamed(object, inverse(eventFields)), ...identity(object, apiVersion) };
@@ -32,6 +38,11 @@ export function toStorage(type: ResourceType, object: KubeObject): KubeObject {
 export function servedFrom(type: ResourceType, stored: Stored): Stored {
   const object = toServed(type, stored.object);
   return object === stored.object ? stored : { ...stored, object, json: Buffer.from(JSON.stringify(object)) };
+}
+
+/** `object` as it is written to the store. */
+export function toWritten(type: ResourceType, object: KubeObject): KubeObject {
+  return type.custom === undefined ? object : toCustomStored(type.custom, object);
 }
 
 /** v1 name → events.k8s.io/v1 name. */

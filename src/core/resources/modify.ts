@@ -4,6 +4,8 @@
  * begins again, unless the client said which version it meant.
  */
 import type { KubeObject } from '../../api/meta.ts';
+import { apiVersionOf } from '../../api/meta.ts';
+import type { ResourceType } from '../../api/schema/kinds.ts';
 import { StatusError, conflict, forbidden, invalid, notFound } from '../../api/status.ts';
 import { rfc3339 } from '../../std/clock.ts';
 import { equal } from '../../std/value.ts';
@@ -14,6 +16,7 @@ import { sameButTimes, storedEntries, withEntries } from './apply/managers.ts';
 import type { Entries } from './apply/managers.ts';
 import { ownersAfter } from './apply/owners.ts';
 import { createObject } from './create.ts';
+import { toServed, toWritten } from './faces.ts';
 import { kept } from './object-meta.ts';
 import { isDeletedByUpdate } from './remove-plan.ts';
 import type { Call, WriteOptions, Written } from './resources.ts';
@@ -72,7 +75,8 @@ async function attemptOne<Row>(
 ): Promise<Written | undefined> {
   const { type, of, target, subresource } = address;
   const { stored, options } = what;
-  const old = stored.object;
+  // A custom kind is changed and judged in the version that was asked for.
+  const old = type.custom === undefined ? stored.object : toServed(type, stored.object);
   const view = viewOf(type, subresource);
   const asked = what.wish.next(view.of(old), old);
   checkVersion(address, asked, old);
@@ -85,7 +89,7 @@ async function attemptOne<Row>(
   const owned = withEntries(changed, owners);
   const request = { operation: 'UPDATE', old, dryRun: options.dryRun } as const;
   const admitted = await writer.admission.mutate(admissionRequest(call, address, { ...request, object: owned }));
-  const next = view.count(writer.services.carriedOver(type, admitted, old), old);
+  const next = writer.verdict(type, view.count(writer.services.carriedOver(type, admitted, old), old), old);
   const causes = causesOfUpdate(type, target.subresource, next, old, writer);
   if (causes.length > 0) throw invalid(type.group, type.kind, target.name, causes);
   await writer.admission.validate(admissionRequest(call, address, { ...request, object: next }));
@@ -94,18 +98,18 @@ async function attemptOne<Row>(
   const answer = (object: KubeObject): Written => ({ code: 200, object: view.of(object) });
   const { resourceVersion = '' } = old.metadata;
   const same = { ...allocation.object, metadata: { ...allocation.object.metadata, resourceVersion } };
-  if (isSame(same, old)) return answer(old);
+  if (isSame(same, old) && isStoredAsNow(type, stored.object)) return answer(old);
   if (options.dryRun) return answer(same);
   try {
     const verdict = await writer.store.write(
       isDeletedByUpdate(type, same)
         ? { kind: 'delete', key: stored.key, expected: stored.revision }
-        : { kind: 'update', key: stored.key, object: allocation.object, expected: stored.revision },
+        : { kind: 'update', key: stored.key, object: toWritten(type, allocation.object), expected: stored.revision },
       (revision) => call.record({ code: 200, revision, object: same }),
     );
     if (verdict.outcome === 'committed') {
       await allocation.keep();
-      if (!isDeletedByUpdate(type, same)) return answer(verdict.stored.object);
+      if (!isDeletedByUpdate(type, same)) return answer(toServed(type, verdict.stored.object));
       await writer.services.releaseAll(type, same);
       return answer(same);
     }
@@ -127,6 +131,11 @@ function isSame(next: KubeObject, old: KubeObject): boolean {
   return equal({ ...next, metadata: managedFields === undefined ? metadata : { ...metadata, managedFields } }, old);
 }
 
+/** Whether `object` is in the version that its kind is stored in now: writing it anew is how objects are migrated. */
+function isStoredAsNow({ custom, storage }: ResourceType, object: KubeObject): boolean {
+  return custom === undefined || object.apiVersion === apiVersionOf(storage.group, storage.version);
+}
+
 /** Whether the client's version of the object is the present one, where it names one. */
 function checkVersion({ type, of, target }: Address, asked: KubeObject, old: KubeObject): void {
   const { resourceVersion: claimed = '' } = asked.metadata;
@@ -136,7 +145,7 @@ function checkVersion({ type, of, target }: Address, asked: KubeObject, old: Kub
       {
         ...required('metadata.resourceVersion'),
         reason: 'FieldValueInvalid',
-        message: 'Invalid value: 0: must be specified for an update',
+        message: 'Invalid value: 0x0: must be specified for an update',
       },
     ]);
   }

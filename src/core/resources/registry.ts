@@ -1,8 +1,6 @@
 /** The one write path, put together: what the gateway calls for every resource that is served. */
 import type { KubeObject } from '../../api/meta.ts';
-import { builtinKinds } from '../../api/schema/kinds.ts';
-import type { Kinds } from '../../api/schema/kinds.ts';
-import { badRequest, notFound } from '../../api/status.ts';
+import { StatusError, badRequest, notFound } from '../../api/status.ts';
 import type { Clock } from '../../std/clock.ts';
 import { isFields } from '../../std/value.ts';
 import { createAdmission } from '../admission/chain.ts';
@@ -13,6 +11,10 @@ import { applyWish } from './apply/request.ts';
 import { readBody, readPatch, readValue } from './body.ts';
 import { createObject } from './create.ts';
 import { createOnObject } from './create-subresource.ts';
+import { builtinOnly } from './custom/kinds.ts';
+import type { ServedKinds } from './custom/kinds.ts';
+import { definitionVerdict } from './custom/verdict.ts';
+import type { RuleValidator } from './custom/rules.ts';
 import { asStored } from './defaulting.ts';
 import { modifyObject } from './modify.ts';
 import { addressed, checkName } from './object-meta.ts';
@@ -39,7 +41,9 @@ export interface ResourcesOptions<Row> {
   readonly uid: () => string;
   readonly guards: readonly Guard<Row>[];
   /** The built-in kinds alone by default. */
-  readonly kinds?: Kinds;
+  readonly kinds?: ServedKinds;
+  /** Judges the CEL rules of custom kinds. Without it, definitions with rules are refused. */
+  readonly rules?: RuleValidator;
   readonly serviceRanges?: ServiceRanges;
   /** Blocks inside 127.0.0.0/8 that are pods' own addresses, which endpoints may name. None by default. */
   readonly loopbackPods?: readonly string[];
@@ -50,10 +54,12 @@ export interface ResourcesOptions<Row> {
 /** Every served resource over `store`. */
 export function createResources<Row>(options: ResourcesOptions<Row>): Resources<Row> {
   const { store, clock, random, uid, guards } = options;
-  const kinds = options.kinds ?? builtinKinds;
+  const kinds = options.kinds ?? builtinOnly;
   const addressOf = (target: Target): Address => addressIn(target, kinds);
   const internalRows: InternalRows<Row> = options.internalRows ?? (() => () => []);
   const writer: Writer<Row> = {
+    rules: options.rules,
+    verdict: definitionVerdict(kinds, clock),
     internalRows,
     store,
     clock,
@@ -145,10 +151,19 @@ function patchBy(
   patchType: Exclude<PatchType, 'apply'>,
   body: Body,
 ): { readonly sent: unknown; readonly to: (present: KubeObject) => unknown } {
+  if (patchType === 'strategic' && type.custom !== undefined) throw noStrategicPatch();
   const sent = readPatch(body);
   if (patchType === 'json') return { sent, to: (present) => jsonPatch(present, sent) };
   if (!isFields(sent)) throw badRequest('a patch is an object');
   if (patchType === 'merge') return { sent, to: (present) => mergePatch(present, sent) };
   const shape = mergeShape((subresource ?? type).schema);
   return { sent, to: (present) => strategicPatch(present, sent, shape) };
+}
+
+/** Lists of custom kinds have no patch strategy: kubectl falls back to a merge patch when it is told so. */
+function noStrategicPatch(): StatusError {
+  return new StatusError(
+    'UnsupportedMediaType',
+    'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
+  );
 }

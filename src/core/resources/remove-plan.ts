@@ -8,6 +8,7 @@ import type { DeleteOptions } from '../../api/types/meta.ts';
 import { parseInstant, rfc3339 } from '../../std/clock.ts';
 import { at, equal, fieldsOf, listOf } from '../../std/value.ts';
 import { storageName } from './address.ts';
+import { cleanupFinalizer, definitionsName, whileTerminating } from './custom/definition-status.ts';
 
 const orphanFinalizer = 'orphan';
 const foregroundFinalizer = 'foregroundDeletion';
@@ -22,7 +23,7 @@ export type RemovePlan =
 
 /** What deleting `object` with `options` comes to at `now` (milliseconds since the epoch). */
 export function planRemoval(type: ResourceType, object: KubeObject, options: DeleteOptions, now: number): RemovePlan {
-  const finalizers = finalizersFor(object.metadata.finalizers ?? [], options);
+  const finalizers = withCleanup(type, object, finalizersFor(object.metadata.finalizers ?? [], options));
   const graceSeconds = graceOf(type, object, options);
   const isMarked = object.metadata.deletionTimestamp !== undefined;
   const isHeld = finalizers.length > 0 || holdsNamespace(type, object);
@@ -52,6 +53,12 @@ function finalizersFor(present: readonly string[], options: DeleteOptions): read
   if (policy === 'Orphan') return [...others, orphanFinalizer];
   if (policy === 'Foreground') return [...others, foregroundFinalizer];
   return others;
+}
+
+/** A definition goes when the objects of its kind have gone. */
+function withCleanup(type: ResourceType, object: KubeObject, finalizers: readonly string[]): readonly string[] {
+  const isBegin = storageName(type) === definitionsName && object.metadata.deletionTimestamp === undefined;
+  return isBegin && !finalizers.includes(cleanupFinalizer) ? [...finalizers, cleanupFinalizer] : finalizers;
 }
 
 /** A namespace goes when its content is gone, which its spec.finalizers stand for. */
@@ -88,6 +95,10 @@ function markedAt(
       ...(generation === undefined || generation === 0 ? {} : { generation: generation + 1 }),
     },
   };
+  if (storageName(type) === definitionsName) {
+    const message = 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon';
+    return whileTerminating(marked, { isTrue: true, reason: 'InstanceDeletionPending', message }, mark.now);
+  }
   if (storageName(type) !== 'namespaces') return marked;
   return { ...marked, status: { ...fieldsOf(object['status']), phase: 'Terminating' } };
 }

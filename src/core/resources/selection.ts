@@ -13,7 +13,7 @@ export interface Selection {
 
 /** What the selectors of `options`, and a name in the address, select. Throws BadRequest where they do not parse. */
 export function selectionOf({ type, of, target }: Address, options: ListOptions): Selection {
-  const fields = parseFieldSelector(of, options.fieldSelector);
+  const fields = parseFieldSelector(of, options.fieldSelector, type.custom?.selectable);
   const labels = parseLabelSelector(options.labelSelector);
   if (target.name !== '' && (nameIn(fields) ?? target.name) !== target.name) return { matches: () => false };
   if (fields.length === 0 && labels.length === 0 && target.name === '') return { matches: undefined };

@@ -51,6 +51,7 @@ const counted: ReadonlySet<string> = new Set([
   'ingressclasses.networking.k8s.io',
   'poddisruptionbudgets.policy',
   'nodeallowlists.netpolicy.gatehouse.dev',
+  'customresourcedefinitions.apiextensions.k8s.io',
   'flowschemas.flowcontrol.apiserver.k8s.io',
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
 ]);
@@ -74,12 +75,12 @@ export function allowsCreateOnUpdate(type: ResourceType): boolean {
 
 /** Whether an update of `type` may leave out resourceVersion: the last writer wins. */
 export function allowsUnconditionalUpdate(type: ResourceType): boolean {
-  return !lockedUpdate.has(storageName(type));
+  return type.custom === undefined && !lockedUpdate.has(storageName(type));
 }
 
 /** Whether `type` keeps metadata.generation. */
 export function isCounted(type: ResourceType): boolean {
-  return counted.has(storageName(type));
+  return type.custom !== undefined || counted.has(storageName(type));
 }
 
 function hasStatus(type: ResourceType): boolean {
@@ -97,6 +98,7 @@ export function metadataOnStatus(type: ResourceType): 'all' | 'annotations' | 'n
 
 /** `object` as a client may begin it: status as the kind begins, fields that fill themselves. */
 export function begun(type: ResourceType, object: KubeObject): KubeObject {
+  if (type.custom !== undefined) return hasStatus(type) ? withoutField(object, 'status') : object;
   const name = storageName(type);
   const folded = foldStringData(object);
   const status = statusAtBirth(name, folded);
@@ -171,7 +173,7 @@ function foldStringData(object: KubeObject): KubeObject {
 /** What an update of the main resource changes: everything but the status, whose owner writes /status. */
 export function changed(type: ResourceType, next: KubeObject, old: KubeObject): KubeObject {
   const name = storageName(type);
-  let object = foldStringData(next);
+  let object = type.custom === undefined ? foldStringData(next) : next;
   if (hasStatus(type)) {
     object = old['status'] === undefined ? withoutField(object, 'status') : { ...object, status: old['status'] };
   }
@@ -208,9 +210,16 @@ export function counting(type: ResourceType, next: KubeObject, old: KubeObject):
   if (!isCounted(type)) return next;
   const before = old.metadata.generation ?? 1;
   const isSame =
-    equal(next['spec'], old['spec']) &&
-    (type.kind !== 'Deployment' || equal(next.metadata.annotations ?? {}, old.metadata.annotations ?? {}));
+    type.custom !== undefined
+      ? equal(counts(type, next), counts(type, old))
+      : equal(next['spec'], old['spec']) &&
+        (type.kind !== 'Deployment' || equal(next.metadata.annotations ?? {}, old.metadata.annotations ?? {}));
   return { ...next, metadata: { ...next.metadata, generation: isSame ? before : before + 1 } };
+}
+
+/** What a change of makes a new generation of a custom kind: all but the metadata, and the status where that is apart. */
+function counts(type: ResourceType, object: KubeObject): unknown {
+  return without(object, 'metadata', ...(hasStatus(type) ? ['status'] : []));
 }
 
 function pick(fields: object, ...names: readonly string[]): Record<string, unknown> {

@@ -37,7 +37,8 @@ export async function* watchItems(
     options.timeoutSeconds === undefined
       ? undefined
       : deps.clock.after(options.timeoutSeconds * 1000, () => ended.abort());
-  const until = AbortSignal.any([signal, ended.signal]);
+  const retired = type.custom?.definition.retired; // the kind became another, or went
+  const until = AbortSignal.any([signal, ended.signal, ...(retired === undefined ? [] : [retired])]);
   try {
     let from = start.from;
     if (start.initial !== undefined) {

@@ -1,11 +1,13 @@
 /** What every write needs: the store, time and chance, and the steps that judge an object before it is kept. */
 import type { KubeObject } from '../../api/meta.ts';
+import type { ResourceType } from '../../api/schema/kinds.ts';
 import { StatusError, badRequest } from '../../api/status.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Fields } from '../../std/value.ts';
 import type { Admission, Operation } from '../admission/chain.ts';
 import type { Store } from '../store/store.ts';
 import type { Address } from './address.ts';
+import type { RuleValidator } from './custom/rules.ts';
 import type { Call, Target } from './resources.ts';
 import type { InternalRows, ServiceAllocator } from './services/allocator.ts';
 import { resourceName } from '../../api/meta.ts';
@@ -32,6 +34,10 @@ export interface Writer<Row> {
   readonly services: ServiceAllocator;
   /** As `CheckContext` has it. */
   readonly loopbackPods: readonly string[];
+  /** What the server itself says of a written object: the status of a definition. Other kinds are left as they are. */
+  readonly verdict: (type: ResourceType, next: KubeObject, old: KubeObject | undefined) => KubeObject;
+  /** Judges the CEL rules of custom kinds; undefined: kinds with rules are refused. */
+  readonly rules: RuleValidator | undefined;
   /** Rows for writes that the server makes of itself, on behalf of the one that was asked for. */
   readonly internalRows: InternalRows<Row>;
 }

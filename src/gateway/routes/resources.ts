@@ -42,6 +42,7 @@ export function resourceRoute(deps: ResourceRouteDeps): ResourceHandler {
     // Authorization was asked before a kind that is new here was known: its scope is checked again.
     if (type === undefined || (!type.namespaced && info.inNamespace)) throw pageNotFound();
     requireServed(type, info);
+    if (type.custom?.deprecation !== undefined) request.warnings.add(type.custom.deprecation);
     const target = targetOf(info, type);
     const { query } = info;
     // Negotiated before anything is done: a change must not be made and then answered 406.

@@ -2,6 +2,8 @@
 import { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../../src/api/meta.ts';
 import { findType } from '../../../src/api/schema/kinds.ts';
+import { followKinds } from '../../../src/core/resources/custom/kinds.ts';
+import type { ServedKinds } from '../../../src/core/resources/custom/kinds.ts';
 import { createResources } from '../../../src/core/resources/registry.ts';
 import type {
   Body,
@@ -56,6 +58,7 @@ export function target(path: string, namespace = 'default'): Target {
 export interface Harness {
   readonly store: MemoryStore<string>;
   readonly resources: Resources<string>;
+  readonly kinds: ServedKinds;
   readonly warnings: string[];
   readonly call: Call<string>;
   /** Calls as another user. */
@@ -89,7 +92,9 @@ export async function harness(
       return () => {};
     },
   };
+  const kinds = await followKinds(store);
   const resources = createResources<string>({
+    kinds,
     store,
     clock,
     random: (count) => Uint8Array.from({ length: count }, () => (ids * 7 + count) % 256),
@@ -108,6 +113,7 @@ export async function harness(
   const h: Harness = {
     store,
     resources,
+    kinds,
     warnings,
     call,
     as: (name, ...groups) => ({ ...call, user: { name, uid: '', groups, extra: {} } }),

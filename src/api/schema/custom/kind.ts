@@ -114,8 +114,8 @@ function typeOf(
 ): ResourceType {
   const { names, shared } = of;
   const apiVersion = `${shared.group}/${textOf(version['name'])}`;
-  const custom = customOf(version, apiVersion, shared);
   const kind = textOf(names['kind']);
+  const custom = customOf(version, `${apiVersion} ${kind}`, shared);
   let form: ResourceType['schema'] | undefined;
   const schema = (): ResourceType['schema'] => (form ??= customForm(custom.schema));
   const base = { ...parseApiVersion(apiVersion), kind };
@@ -162,7 +162,7 @@ const scaleSubresource: Subresource = {
   },
 };
 
-function customOf(version: Fields, apiVersion: string, definition: CustomDefinition): CustomKind {
+function customOf(version: Fields, what: string, definition: CustomDefinition): CustomKind {
   const scale = at(version, 'subresources', 'scale');
   const name = textOf(version['name']);
   let columns: readonly Column[] | undefined;
@@ -177,7 +177,7 @@ function customOf(version: Fields, apiVersion: string, definition: CustomDefinit
       return (columns ??= customColumns(version['additionalPrinterColumns']));
     },
     selectable: listOf(version['selectableFields']).map((one) => textOf(fieldsOf(one)['jsonPath']).replace(/^\./, '')),
-    deprecation: deprecationOf(version, `${apiVersion} ${definition.name}`),
+    deprecation: deprecationOf(version, what),
   };
 }
 

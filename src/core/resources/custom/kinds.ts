@@ -3,16 +3,14 @@
  * declare. The definitions are followed synchronously, so a change of one is in force before its write is answered; other
  * gateways have it as soon as their cache has, and ask what is committed before they say that something is not there.
  */
-import { parseApiVersion } from '../../../api/meta.ts';
+import { parseApiVersion, resourceName } from '../../../api/meta.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { byPriority, customTypes, isEstablished } from '../../../api/schema/custom/kind.ts';
 import { builtinKinds } from '../../../api/schema/kinds.ts';
 import type { Kinds, ResourceType } from '../../../api/schema/kinds.ts';
-import { at, equal } from '../../../std/value.ts';
+import { at, equal, fieldsOf, listOf } from '../../../std/value.ts';
+import { definitionsName } from './definition-status.ts';
 import type { Change, Store } from '../../store/store.ts';
-
-/** The store's name of the definitions. */
-export const definitionsName = 'customresourcedefinitions.apiextensions.k8s.io';
 
 export interface ServedKinds extends Kinds {
   /** As `find`, after catching up with what is committed when the cache knows no such resource. */
@@ -26,6 +24,13 @@ interface Entry {
   readonly types: readonly ResourceType[];
   readonly retired: AbortController;
 }
+
+/** The built-in kinds, where nothing else is to be served. */
+export const builtinOnly: ServedKinds = {
+  ...builtinKinds,
+  findCurrent: async (group, version, resource) => builtinKinds.find(group, version, resource),
+  definitions: () => [],
+};
 
 /** Built-in and custom kinds over `store`, up to date with its cache from now on. */
 export async function followKinds(store: Pick<Store, 'get' | 'observe'>): Promise<ServedKinds> {
@@ -63,7 +68,19 @@ export async function followKinds(store: Pick<Store, 'get' | 'observe'>): Promis
 
 function entryOf(definition: KubeObject): Entry {
   const retired = new AbortController();
-  return { definition, types: isEstablished(definition) ? customTypes(definition, retired.signal) : [], retired };
+  const types = isEstablished(definition) ? customTypes(definition, retired.signal) : [];
+  // Whatever its status says: no definition reaches the objects of a built-in kind, or of another definition.
+  const own = types.filter(
+    ({ storage }) =>
+      resourceName(storage) === definition.metadata.name && !builtinNames().has(definition.metadata.name),
+  );
+  return { definition, types: own, retired };
+}
+
+let names: ReadonlySet<string> | undefined;
+
+function builtinNames(): ReadonlySet<string> {
+  return (names ??= new Set(builtinKinds.all().flatMap((type) => [resourceName(type), resourceName(type.storage)])));
 }
 
 /** Whether nothing that clients of the kind could notice is different. */
@@ -72,6 +89,9 @@ function servesTheSame(before: KubeObject, after: KubeObject): boolean {
     uid: definition.metadata.uid,
     isGoing: definition.metadata.deletionTimestamp !== undefined,
     isServed: isEstablished(definition),
+    isEnding: listOf(at(definition, 'status', 'conditions'))
+      .map(fieldsOf)
+      .some((condition) => condition['type'] === 'Terminating' && condition['status'] === 'True'),
     names: at(definition, 'status', 'acceptedNames'),
     spec: definition['spec'],
   });

@@ -1,6 +1,7 @@
 /** The checks of one kind. Pure. */
 import type { KubeObject } from '../../../api/meta.ts';
 import type { FieldCause } from '../../../api/status.ts';
+import type { RuleValidator } from '../custom/rules.ts';
 
 /** What of this cluster the checks have to know. */
 export interface CheckContext {
@@ -9,6 +10,8 @@ export interface CheckContext {
    * rule holds: an endpoint on loopback would lead clients of a service to whatever their node keeps for itself.
    */
   readonly loopbackPods: readonly string[];
+  /** Judges the CEL rules of custom kinds; undefined: kinds with rules are refused. */
+  readonly rules?: RuleValidator | undefined;
 }
 
 export interface KindChecks {

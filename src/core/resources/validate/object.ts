@@ -4,6 +4,9 @@ import type { ResourceType } from '../../../api/schema/kinds.ts';
 import type { FieldCause } from '../../../api/status.ts';
 import { storageName } from '../address.ts';
 import { fieldsOf } from '../../../std/value.ts';
+import { definitionCauses, definitionUpdateCauses } from '../custom/definition-rules.ts';
+import { definitionsName } from '../custom/definition-status.ts';
+import { customCauses } from '../custom/object.ts';
 import type { CheckContext, KindChecks } from './checks.ts';
 import {
   autoscalerChecks,
@@ -74,7 +77,10 @@ export function causesOfCreate(
   context: CheckContext = ordinary,
 ): readonly FieldCause[] {
   const name = storageName(type);
-  return [...metadataCauses(type, object), ...(checks.get(name)?.object?.(object, context) ?? [])];
+  const metadata = metadataCauses(type, object);
+  if (type.custom !== undefined) return [...metadata, ...customCauses(type.custom, object, undefined, context.rules)];
+  if (name === definitionsName) return [...metadata, ...definitionCauses(object, context.rules)];
+  return [...metadata, ...(checks.get(name)?.object?.(object, context) ?? [])];
 }
 
 /** What is wrong with changing `old` into `next` through `subresource`. What a status says is its writer's to know. */
@@ -86,6 +92,11 @@ export function causesOfUpdate(
   context: CheckContext = ordinary,
 ): readonly FieldCause[] {
   const metadata = metadataUpdateCauses(next, old);
+  if (type.custom !== undefined) return [...metadata, ...customCauses(type.custom, next, old, context.rules)];
+  if (storageName(type) === definitionsName) {
+    const own = subresource === '' ? definitionCauses(next, context.rules) : [];
+    return [...metadata, ...own, ...definitionUpdateCauses(next, old)];
+  }
   if (subresource === 'status' || subresource === 'finalize' || subresource === 'approval') return metadata;
   const kind = checks.get(storageName(type));
   if (subresource !== '' && subresource !== 'scale') return [...metadata, ...(kind?.object?.(next, context) ?? [])];

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { KubeObject } from '../../../../src/api/meta.ts';
 import { servedTypes } from '../../../../src/api/schema/kinds.ts';
-import { definitionsName, followKinds } from '../../../../src/core/resources/custom/kinds.ts';
+import { definitionsName } from '../../../../src/core/resources/custom/definition-status.ts';
+import { followKinds } from '../../../../src/core/resources/custom/kinds.ts';
 import { memoryStore } from '../../../support/memory-store.ts';
 import { cronTab, established } from '../../../support/definitions.ts';
 
