@@ -92,6 +92,7 @@ export function createChain(deps: ChainDeps): Chain {
         inbound,
         async (entry, admit) => {
           const request = await admit();
+          requireCreate(deps, request);
           await entry.recording.started(101);
           await accept(request);
           await entry.recording.finish(101);
@@ -246,6 +247,21 @@ function requireScope(kinds: Kinds, info: RequestInfo): void {
   if (type !== undefined && !type.namespaced && info.inNamespace) {
     throw new StatusError('NotFound', 'the server could not find the requested resource');
   }
+}
+
+const insidePods: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
+
+/**
+ * A WebSocket begins with GET, and who may read would get inside a pod with it: that needs the right to create, as it does
+ * by any other method. Source: upstream since 1.35, AuthorizePodWebsocketUpgradeCreatePermission.
+ */
+function requireCreate(deps: ChainDeps, { info, user, recording }: Admitted): void {
+  if (info.kind !== 'resource' || info.group !== '' || info.resource !== 'pods') return;
+  if (info.verb === 'create' || !insidePods.has(info.subresource)) return;
+  const access = accessRequest({ ...info, verb: 'create' }, user);
+  const decision = deps.authorizer.authorize(access);
+  recording.decided(decision);
+  if (!decision.allowed) throw deniedStatus(access);
 }
 
 /** What authorization is asked for `info`. */

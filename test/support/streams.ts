@@ -1,9 +1,14 @@
 /** A gateway with a node at the end of its tunnel, for tests of what flows through it. Containers are children of the test. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { startTunnel } from '../../src/core/node/tunnel.ts';
 import type { PodFinder } from '../../src/core/node/streams/containers.ts';
+import { RuntimeError } from '../../src/core/node/runtimes/runtime.ts';
 import type { Container, ExecRequest, ExecSession, LogOptions, Runtime } from '../../src/core/node/runtimes/runtime.ts';
+import { createAuthorizer } from '../../src/authz/authorizer.ts';
+import { defaultPolicy as defaultRoles } from '../../src/authz/default-roles-table.ts';
 import { createStreams } from '../../src/gateway/streams/streams.ts';
 import type { Pod } from '../../src/api/types/core.ts';
 import { systemClock } from '../../src/std/clock.ts';
@@ -15,12 +20,17 @@ import { startTestGateway, type TestGateway } from './gateway.ts';
 export interface Opened {
   sessions: number;
   logs: number;
+  /** Connections to ports. */
+  connections: number;
   /** The last size that a session was given. */
   size: string;
 }
 
-/** Runs `exec` as a child of this process, without isolation; `attach` echoes; each log has `lines` and then stays open. */
-export function childRuntime(opened: Opened, lines: readonly string[]): Pick<Runtime, 'exec' | 'attach' | 'readLogs'> {
+/** Runs `exec` as a child of this process, without isolation; `attach` echoes; `dial` reaches this machine; each log has `lines` and then stays open. */
+export function childRuntime(
+  opened: Opened,
+  lines: readonly string[],
+): Pick<Runtime, 'exec' | 'attach' | 'dial' | 'readLogs'> {
   const track = (session: Omit<ExecSession, 'resize'>): ExecSession => {
     opened.sessions += 1;
     let open = true;
@@ -61,6 +71,17 @@ export function childRuntime(opened: Opened, lines: readonly string[]): Pick<Run
       const exit = new Promise<number>((resolve) => stdin.on('end', () => resolve(0)));
       return track({ stdin, stdout: stdin, stderr, exit, close: () => stdin.destroy() });
     },
+    dial: async (_sandbox, port) => {
+      const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+      try {
+        await once(socket, 'connect');
+      } catch {
+        throw new RuntimeError('Unreachable', `dial tcp 127.0.0.1:${port}: connect: connection refused`);
+      }
+      opened.connections += 1;
+      socket.once('close', () => (opened.connections -= 1));
+      return socket;
+    },
     readLogs: async function* (_id: string, { tailLines = lines.length, follow }: LogOptions, signal: AbortSignal) {
       opened.logs += 1;
       try {
@@ -84,6 +105,23 @@ export const webPod = {
   },
 };
 
+/** The user `reader` may get exec and its kin of pods, and create none. */
+const readersRole = [
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: 'reader', uid: 'uid-of-reader' },
+    rules: [{ apiGroups: [''], resources: ['pods/exec', 'pods/attach', 'pods/portforward'], verbs: ['get'] }],
+  },
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'reader', uid: 'uid-of-reader-binding' },
+    subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'reader' }],
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'reader' },
+  },
+];
+
 export interface StreamsLab {
   readonly at: TestGateway;
   readonly opened: Opened;
@@ -103,7 +141,9 @@ export async function startStreamsLab(lines: readonly string[]): Promise<Streams
     clock,
     log: silentLogger,
   });
-  at = await startTestGateway({ deps: { streams }, deadlines: { stopMs: 200 } });
+  const authorizer = createAuthorizer();
+  for (const object of [...defaultRoles, ...readersRole]) authorizer.observe({ kind: 'set', object: { ...object } });
+  at = await startTestGateway({ deps: { streams, authorizer }, deadlines: { stopMs: 200 } });
   const { store, gateway, pki } = at;
   for (const [name, nodeName] of [
     ['web', 'node-1'],
@@ -112,7 +152,7 @@ export async function startStreamsLab(lines: readonly string[]): Promise<Streams
     const object = { ...webPod, metadata: { ...webPod.metadata, name }, spec: { ...webPod.spec, nodeName } };
     await store.write({ kind: 'create', key: { resource: 'pods', namespace: 'shop', name }, object }, () => []);
   }
-  const opened: Opened = { sessions: 0, logs: 0, size: '' };
+  const opened: Opened = { sessions: 0, logs: 0, connections: 0, size: '' };
   const main: Container = {
     id: 'uid-of-web.main.0',
     sandbox: 'uid-of-web',

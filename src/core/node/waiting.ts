@@ -18,6 +18,7 @@ export function waitingReason({ reason }: RuntimeError): string {
     case 'NotFound':
     case 'AlreadyExists':
     case 'NotRunning':
+    case 'Unreachable':
       return 'CreateContainerError';
   }
 }

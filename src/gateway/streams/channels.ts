@@ -3,7 +3,7 @@
  * channel's. `01 68 69` is "hi" on standard output; in v5, `ff 00` says that standard input has ended. Pure.
  * Source: kubernetes/apimachinery, remotecommand, and upstream's wsstream.
  */
-import type { Status } from '../../api/types/meta.ts';
+import { readTerminalSize } from './terminal-size.ts';
 
 /** What this gateway speaks, the best first. The last one is what upstream's own end-to-end tests ask for. */
 export const channelProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'channel.k8s.io'] as const;
@@ -26,8 +26,10 @@ export function readFrame(protocol: ChannelProtocol, message: Buffer): ClientFra
   switch (number) {
     case channel.stdin:
       return { kind: 'input', bytes: message.subarray(1) };
-    case channel.resize:
-      return readSize(message.toString('utf8', 1));
+    case channel.resize: {
+      const size = readTerminalSize(message.toString('utf8', 1));
+      return size === undefined ? { kind: 'ignored' } : { kind: 'resize', ...size };
+    }
     case closes:
       if (protocol === 'v5.channel.k8s.io' && message[1] === channel.stdin) return { kind: 'end-of-input' };
       return { kind: 'ignored' };
@@ -36,44 +38,7 @@ export function readFrame(protocol: ChannelProtocol, message: Buffer): ClientFra
   }
 }
 
-function readSize(text: string): ClientFrame {
-  try {
-    const size: unknown = JSON.parse(text);
-    if (typeof size === 'object' && size !== null && 'Width' in size && 'Height' in size) {
-      const { Width: columns, Height: rows } = size;
-      if (isCells(columns) && isCells(rows)) return { kind: 'resize', columns, rows };
-    }
-  } catch {
-    // No JSON: no size.
-  }
-  return { kind: 'ignored' };
-}
-
-function isCells(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 65_536;
-}
-
 /** `bytes` on channel `number`. */
 export function frame(number: number, bytes: Buffer | string = ''): Buffer {
   return Buffer.concat([Buffer.from([number]), typeof bytes === 'string' ? Buffer.from(bytes) : bytes]);
-}
-
-/** How a program ended, as a Status: kubectl takes its own exit code from it. */
-export function exitStatus(code: number): Status {
-  if (code === 0) return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' };
-  return {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message: `command terminated with non-zero exit code: ${code}`,
-    reason: 'NonZeroExitCode',
-    details: { causes: [{ reason: 'ExitCode', message: String(code) }] },
-  };
-}
-
-/** The last frame of a session, or undefined where the protocol has none: before v4 success is silent and failure is text. */
-export function statusFrame(protocol: ChannelProtocol, status: Status): Buffer | undefined {
-  if (protocol !== 'channel.k8s.io') return frame(channel.error, JSON.stringify(status));
-  return status.status === 'Success' ? undefined : frame(channel.error, status.message ?? '');
 }

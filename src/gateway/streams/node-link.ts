@@ -1,11 +1,11 @@
 /** The gateway's end of a node's tunnel: what ./wire.ts of the node lists, asked for over HTTP/2. */
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import { PassThrough } from 'node:stream';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { StatusError, isReason, unavailable } from '../../api/status.ts';
 import type { ExecSession } from '../../core/node/runtimes/runtime.ts';
-import { exitTrailer, logPath, sessionHeader } from '../../core/node/streams/wire.ts';
-import type { LogQuery, SessionKind, SessionStart } from '../../core/node/streams/wire.ts';
+import { exitTrailer, forwardPath, logPath, sessionHeader } from '../../core/node/streams/wire.ts';
+import type { LogQuery, PodRef, SessionKind, SessionStart } from '../../core/node/streams/wire.ts';
 import type { Clock } from '../../std/clock.ts';
 import { at, textOf } from '../../std/value.ts';
 
@@ -15,6 +15,8 @@ export interface NodeLink {
   log(query: LogQuery): Promise<Readable>;
   /** `exit` rejects with ServiceUnavailable when the node goes away before the program ends. */
   start(kind: SessionKind, start: SessionStart): Promise<ExecSession>;
+  /** A connection to `port` inside the pod's network. */
+  dial(pod: PodRef, port: number): Promise<Duplex>;
 }
 
 // Chosen: a node that takes longer to begin is as good as not connected.
@@ -24,8 +26,12 @@ const statusLimitBytes = 64 * 1024;
 /** The node behind `session`. */
 export function createNodeLink(session: ClientHttp2Session, clock: Clock): NodeLink {
   const ask = (headers: OutgoingHttpHeaders, body?: string): Promise<Answered> =>
-    exchange(session, clock, headers, body);
+    exchange(session, clock, headers, { endStream: body === undefined, body });
   return {
+    dial: async (pod, port) => {
+      const headers = { ':method': 'POST', ':path': forwardPath(pod, port) };
+      return (await exchange(session, clock, headers, { endStream: false })).stream;
+    },
     log: async (query) => (await ask({ ':method': 'GET', ':path': logPath(query) })).stream,
     start: async (kind, start) => {
       const { stream: stdout, headers } = await ask({ ':method': 'POST', ':path': `/${kind}` }, JSON.stringify(start));
@@ -86,14 +92,14 @@ function exchange(
   session: ClientHttp2Session,
   clock: Clock,
   headers: OutgoingHttpHeaders,
-  body: string | undefined,
+  { endStream, body }: { readonly endStream: boolean; readonly body?: string | undefined },
 ): Promise<Answered> {
   return new Promise((resolve, reject) => {
     if (session.closed || session.destroyed) {
       reject(unavailable('the node went away'));
       return;
     }
-    const stream = session.request(headers, { endStream: body === undefined });
+    const stream = session.request(headers, { endStream });
     const lost = (error?: unknown): void => {
       cancel();
       reject(unavailable('the node went away before it answered', 1, error));
@@ -108,7 +114,10 @@ function exchange(
       cancel();
       stream.off('close', lost);
       if (answer[':status'] === 200) resolve({ stream, headers: answer });
-      else readStatus(stream, answer[':status'] ?? 0).then(reject, reject);
+      else {
+        stream.end(); // a refused body stays open otherwise
+        readStatus(stream, answer[':status'] ?? 0).then(reject, reject);
+      }
     });
     if (body !== undefined) stream.end(body);
   });

@@ -1,19 +1,28 @@
 /** Which container of which node a stream is about. Pure; refusals in upstream's words. */
 import type { Pod } from '../../api/types/core.ts';
 import { badRequest } from '../../api/status.ts';
-import type { ContainerRef } from '../../core/node/streams/wire.ts';
+import type { ContainerRef, PodRef } from '../../core/node/streams/wire.ts';
 
-export interface PodTarget extends ContainerRef {
+export interface PodTarget extends PodRef {
+  readonly node: string;
+}
+
+export interface ContainerTarget extends ContainerRef {
   readonly node: string;
 }
 
 /** The container that `asked` names, or the only one when it is ''. Throws BadRequest when that is not clear or has no node. */
-export function podTarget(pod: Pod, asked: string): PodTarget {
-  const { name, namespace = '', uid = '' } = pod.metadata;
+export function containerTarget(pod: Pod, asked: string): ContainerTarget {
   const container = containerOf(pod, asked);
-  const node = pod.spec.nodeName ?? '';
+  return { ...podTarget(pod), container };
+}
+
+/** The pod and its node. Throws BadRequest when it has none. */
+export function podTarget({ metadata, spec }: Pod): PodTarget {
+  const { name, namespace = '', uid = '' } = metadata;
+  const node = spec.nodeName ?? '';
   if (node === '') throw badRequest(`pod ${name} does not have a host assigned`);
-  return { namespace, pod: name, uid, container, node };
+  return { namespace, pod: name, uid, node };
 }
 
 function containerOf({ metadata, spec }: Pod, asked: string): string {

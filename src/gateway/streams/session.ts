@@ -1,23 +1,38 @@
 /**
- * Joins a client's WebSocket with a session on a node. Whichever end goes first, the other is let go. A slow client slows
- * the program, and a program that does not read slows the client: nothing is collected in between.
+ * Joins a client with a session on a node. Whichever end goes first, the other is let go. A slow client slows the
+ * program, and a program that does not read slows the client: nothing is collected in between.
  */
-import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import { WebSocket } from 'ws';
 import { StatusError, toStatus, unavailable } from '../../api/status.ts';
 import type { Status } from '../../api/types/meta.ts';
 import type { ExecSession } from '../../core/node/runtimes/runtime.ts';
-import { deadline } from '../../std/clock.ts';
 import type { Clock } from '../../std/clock.ts';
 import { keepAlive } from '../../std/keep-alive.ts';
 import type { Logger } from '../../std/log.ts';
-import { channel, exitStatus, frame, readFrame, statusFrame } from './channels.ts';
-import type { ChannelProtocol } from './channels.ts';
+import { exitStatus } from './exit-status.ts';
+
+/** The client of a session, whatever protocol it speaks. */
+export interface SessionClient {
+  /** What it types; ends when its input does. Nothing of it is read before somebody reads here. */
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** Aborts when the client has gone. */
+  readonly gone: AbortSignal;
+  /** Calls `listener` with each size of its terminal. */
+  onResize(listener: (columns: number, rows: number) => void): void;
+  /** Calls `answered` when the client shows that it is there, or when its answer could not be read at the moment. */
+  ping(answered: () => void): void;
+  /** Ends the connection at once. */
+  cut(): void;
+  /** Tells the client that the gateway ends the session, and begins to close. */
+  dismiss(why: string): void;
+  /** Tells the client how the session ended, and closes. Never throws, and takes a few seconds at most. */
+  end(status: Status): Promise<void>;
+}
 
 export interface JoinOptions {
-  readonly socket: WebSocket;
-  readonly protocol: ChannelProtocol;
+  readonly client: SessionClient;
   readonly start: () => Promise<ExecSession>;
   /** The status for an exit code: that of an attach says nothing about the attaching. */
   readonly reportsExit: boolean;
@@ -30,57 +45,50 @@ export interface JoinOptions {
 const pingEveryMs = 30_000;
 /** Nothing said by either side for so long ends a session. As upstream's kubelet. */
 const idleMs = 4 * 60 * 60 * 1000;
-/** How long a client may take to answer the close of its WebSocket. Chosen. */
-const closeDeadlineMs = 5_000;
 
 /** Runs the session to its end. Never throws: what fails is told to the client, whose connection is closed. */
 export async function joinSession(options: JoinOptions): Promise<void> {
-  const { socket, protocol, signal, log } = options;
-  socket.on('error', (error) => log.debug('a streaming client failed', { error }));
-  socket.pause(); // input waits until there is something to take it
-  const gone = new AbortController();
-  socket.once('close', () => gone.abort());
-  const stop = (): void => socket.close(1001, 'the gateway is stopping');
+  const { client, signal, log } = options;
+  const stop = (): void => client.dismiss('the gateway is stopping');
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();
   let session: ExecSession | undefined;
+  let status: Status;
   try {
     session = await options.start();
-    const last = statusFrame(protocol, await relay(options, session, AbortSignal.any([gone.signal, signal])));
-    if (last !== undefined) await send(socket, last);
+    status = await relay(options, session, AbortSignal.any([client.gone, signal]));
   } catch (error) {
-    const last = statusFrame(protocol, failureStatus(error, log));
-    if (last !== undefined) await send(socket, last);
+    status = failureStatus(error, log);
   } finally {
     signal.removeEventListener('abort', stop);
     session?.close();
-    await close(socket);
   }
+  await client.end(status);
 }
 
 /** Both directions until the program and its output have ended. Throws when the client or the node goes away first. */
 async function relay(options: JoinOptions, session: ExecSession, gone: AbortSignal): Promise<Status> {
-  const { socket, protocol, clock } = options;
+  const { client, clock } = options;
   let spokenAt = clock.monotonic();
   const spoke = (): void => {
     spokenAt = clock.monotonic();
   };
   const stopPings = keepAlive(clock, pingEveryMs, {
     ping: (answered) => {
-      if (clock.monotonic() - spokenAt > idleMs) socket.close(1001, 'idle');
-      if (socket.isPaused) answered(); // its pong would not be read; a client that is gone is still found by writing
-      if (socket.readyState === WebSocket.OPEN) socket.once('pong', answered).ping();
+      if (clock.monotonic() - spokenAt > idleMs) client.dismiss('idle');
+      client.ping(answered);
     },
-    dead: () => socket.terminate(),
+    dead: () => client.cut(),
   });
   const end = (): void => session.close();
   gone.addEventListener('abort', end);
   if (gone.aborted) end();
   try {
-    takeInput(socket, protocol, session, spoke);
+    client.onResize((columns, rows) => session.resize(columns, rows));
+    takeInput(client.stdin, session.stdin, spoke);
     await Promise.all([
-      giveOutput(socket, channel.stdout, session.stdout, spoke),
-      giveOutput(socket, channel.stderr, session.stderr, spoke),
+      giveOutput(client.stdout, session.stdout, spoke),
+      giveOutput(client.stderr, session.stderr, spoke),
     ]);
     const code = await session.exit;
     return exitStatus(options.reportsExit ? code : 0);
@@ -90,60 +98,31 @@ async function relay(options: JoinOptions, session: ExecSession, gone: AbortSign
   }
 }
 
-function takeInput(socket: WebSocket, protocol: ChannelProtocol, session: ExecSession, spoke: () => void): void {
-  const { stdin } = session;
-  const resume = (): void => socket.resume();
-  stdin?.on('drain', resume).once('close', resume);
-  socket.on('message', (data, isBinary) => {
-    if (!isBinary || !Buffer.isBuffer(data)) {
-      socket.close(1003, 'binary messages only');
-      return;
-    }
-    spoke();
-    const read = readFrame(protocol, data);
-    switch (read.kind) {
-      case 'input':
-        if (isOpen(stdin) && !stdin.write(read.bytes)) socket.pause();
-        return;
-      case 'end-of-input':
-        if (isOpen(stdin)) stdin.end();
-        return;
-      case 'resize':
-        session.resize(read.columns, read.rows);
-        return;
-      case 'ignored':
-        return;
-    }
+/** A program may end its input early, or take none: the client's is then read and thrown away, for what comes after it counts. */
+function takeInput(from: Readable, to: Writable | undefined, spoke: () => void): void {
+  from.on('data', spoke);
+  if (to === undefined) return;
+  to.once('close', () => {
+    from.unpipe(to);
+    from.resume();
   });
-  resume();
+  from.pipe(to);
 }
 
-function isOpen(stdin: Writable | undefined): stdin is Writable {
-  return stdin !== undefined && stdin.writable;
-}
-
-async function giveOutput(socket: WebSocket, number: number, output: Readable, spoke: () => void): Promise<void> {
+async function giveOutput(to: Writable, output: Readable, spoke: () => void): Promise<void> {
   for await (const chunk of output) {
     if (!Buffer.isBuffer(chunk)) continue;
     spoke();
-    await send(socket, frame(number, chunk));
+    await written(to, chunk);
   }
 }
 
-/** Resolves when the connection has taken `message`, or is gone: the end of the session is then on its way. */
-function send(socket: WebSocket, message: Buffer): Promise<void> {
+/** Resolves when the connection has taken `chunk`, or is gone: the end of the session is then on its way. */
+function written(to: Writable, chunk: Buffer): Promise<void> {
   return new Promise((resolve) => {
-    if (socket.readyState === WebSocket.OPEN) socket.send(message, { binary: true }, () => resolve());
+    if (to.writable) to.write(chunk, () => resolve());
     else resolve();
   });
-}
-
-async function close(socket: WebSocket): Promise<void> {
-  if (socket.readyState === WebSocket.CLOSED) return;
-  const closed = once(socket, 'close', { signal: deadline(closeDeadlineMs) }).catch(() => socket.terminate());
-  if (socket.isPaused) socket.resume(); // or the client's close is never read
-  socket.close(1000);
-  await closed;
 }
 
 /** What is no StatusError is a lost connection to the node, whose streams break off. */

@@ -1,4 +1,4 @@
-/** What ends at nodes: logs, exec and attach, and the tunnels that carry them. */
+/** What ends at nodes: logs, exec, attach and port-forward, and the tunnels that carry them. */
 import type { KubeObject } from '../../api/meta.ts';
 import type { Pod } from '../../api/types/core.ts';
 import { StatusError, badRequest, forbidden, notFound, unavailable } from '../../api/status.ts';
@@ -13,11 +13,12 @@ import type { StreamHandler, UpgradedConnection } from '../router.ts';
 import { logAnswer } from './log.ts';
 import { parseLogOptions } from './log-options.ts';
 import type { NodeLink } from './node-link.ts';
-import { podTarget } from './pod-target.ts';
-import type { PodTarget } from './pod-target.ts';
+import { containerTarget, podTarget } from './pod-target.ts';
+import type { ContainerTarget } from './pod-target.ts';
 import { parseSessionOptions } from './session-options.ts';
 import { createTunnels } from './tunnels.ts';
-import { needsWebSocket, upgradeSession } from './upgrade-session.ts';
+import { upgradeForward } from './upgrade-forward.ts';
+import { needsUpgrade, upgradeSession } from './upgrade-session.ts';
 
 export interface StreamsDeps {
   readonly store: Pick<Store, 'get'>;
@@ -25,17 +26,21 @@ export interface StreamsDeps {
   readonly log: Logger;
 }
 
+const upgraded = new Set(['exec', 'attach', 'portforward', 'tunnel']);
+
 /** The handler of one gateway's streams. Nodes are reached when their tunnel ends here. */
 export function createStreams(deps: StreamsDeps): StreamHandler {
   const tunnels = createTunnels(deps);
 
-  const locate = async (info: ResourceRequest): Promise<PodTarget> => {
+  const findPod = async (info: ResourceRequest): Promise<Pod> => {
     const key = { resource: 'pods', namespace: info.namespace, name: info.pathName };
     const stored = await deps.store.get(key, { kind: 'current' });
     if (stored === undefined) throw notFound({ group: '', resource: 'pods' }, info.pathName);
     // What is stored under pods was decoded as a Pod before it was written.
-    return podTarget(stored.object as KubeObject & Pod, info.query.get('container') ?? '');
+    return stored.object as KubeObject & Pod;
   };
+  const locate = async (info: ResourceRequest): Promise<ContainerTarget> =>
+    containerTarget(await findPod(info), info.query.get('container') ?? '');
   const linkTo = (node: string): NodeLink => {
     const link = tunnels.find(node);
     if (link === undefined) throw unavailable(`node ${node} is not connected to this gateway`);
@@ -58,13 +63,19 @@ export function createStreams(deps: StreamsDeps): StreamHandler {
         const end = { signal: request.inbound.signal, until: tunnelExpiry(request, info.pathName) };
         return tunnels.accept(info.pathName, connection, end);
       }
+      const { clock, log } = deps;
+      const around = { signal: request.inbound.signal, clock, log };
+      if (info.subresource === 'portforward') {
+        const pod = podTarget(await findPod(info));
+        const link = linkTo(pod.node);
+        return upgradeForward(connection, info.query, { pod, dial: (port) => link.dial(pod, port), log }, around);
+      }
       if (info.subresource !== 'exec' && info.subresource !== 'attach') throw notServed(info);
       const kind: SessionKind = info.subresource;
       const options = parseSessionOptions(kind, info.query);
       const target = await locate(info);
       const session = { kind, target, options, link: linkTo(target.node) };
-      const { clock, log } = deps;
-      await upgradeSession(connection, session, { signal: request.inbound.signal, clock, log });
+      await upgradeSession(connection, session, around);
     },
   };
 }
@@ -82,8 +93,7 @@ function tunnelExpiry({ user, inbound: { peer } }: Admitted, node: string): numb
 }
 
 function notOverHttp(info: ResourceRequest): StatusError {
-  const streams = info.subresource === 'exec' || info.subresource === 'attach' || info.subresource === 'tunnel';
-  return streams ? needsWebSocket(info.subresource) : notServed(info);
+  return upgraded.has(info.subresource) ? needsUpgrade(info.subresource) : notServed(info);
 }
 
 function notServed({ resource, subresource }: ResourceRequest): StatusError {

@@ -27,7 +27,7 @@ export interface Tunnels {
 
 // Chosen, not measured: both ends ask, so either finds out.
 const pingEveryMs = 10_000;
-const maxMessageBytes = 4 * 1024 * 1024;
+const maxTunnelMessageBytes = 4 * 1024 * 1024;
 /** The longest a timer can be set for, a little under 25 days. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -37,7 +37,7 @@ export function createTunnels({ clock, log }: { readonly clock: Clock; readonly 
   return {
     find: (node) => nodes.get(node)?.link,
     accept: async (node, connection, { signal, until }) => {
-      const socket = await acceptWebSocket(connection, [tunnelProtocol], maxMessageBytes);
+      const socket = await acceptWebSocket(connection, [tunnelProtocol], maxTunnelMessageBytes);
       const duplex = createWebSocketStream(socket);
       duplex.on('error', (error) => log.debug('a tunnel was lost', { node, error }));
       const session = connect('http://node', {

@@ -3,6 +3,19 @@ import type { WebSocket } from 'ws';
 import { badRequest } from '../../api/status.ts';
 import type { UpgradedConnection } from '../router.ts';
 
+/** The largest message of a client: kubectl and the client libraries send at most 32 KiB. */
+export const maxMessageBytes = 1024 * 1024;
+
+/** Whether the client asks for a WebSocket. */
+export function asksForWebSocket({ request }: UpgradedConnection): boolean {
+  return (request.headers.upgrade ?? '').toLowerCase() === 'websocket';
+}
+
+/** Whether the client offers the subprotocol. */
+export function offersProtocol({ request }: UpgradedConnection, protocol: string): boolean {
+  return chosenProtocol(request.headers['sec-websocket-protocol'] ?? '', [protocol]) !== undefined;
+}
+
 /**
  * Finishes the WebSocket handshake of `connection`. Of the subprotocols the client offers, the first of `protocols` is
  * taken. Throws BadRequest, with nothing written, when it is no WebSocket handshake or offers none of them.

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import type { Readable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Duplex, Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type {
   ContainerSpec,
   LogOptions,
@@ -128,6 +128,39 @@ export function runtimeContract({ name, executes, create, ownEnv = [] }: Subject
         reason: 'NotFound',
       });
     });
+
+    test.runIf(!executes)('nothing listens where nothing is executed', async () => {
+      const sandbox = await runtime.createSandbox(podSpec());
+      await expect(runtime.dial(sandbox.id, 80)).rejects.toMatchObject({ reason: 'Unsupported' });
+      await runtime.removeSandbox(sandbox.id);
+    });
+
+    test.runIf(executes)(
+      'a port of the sandbox is reached from outside, also what its program says first',
+      async () => {
+        const sandbox = await runtime.createSandbox(podSpec());
+        const port = 20_000 + (process.pid % 10_000);
+        await expect(runtime.dial(sandbox.id, port)).rejects.toMatchObject({
+          reason: 'Unreachable',
+          message: `dial tcp port ${port}: connect: connection refused`,
+        });
+        const program = `require('net').createServer({ allowHalfOpen: true }, (socket) => { socket.write('welcome '); socket.pipe(socket); }).listen(${port}, '127.0.0.1')`;
+        await runtime.startContainer(containerSpec(sandbox, '', { command: [process.execPath, '-e', program] }));
+        const dial = (): Promise<Duplex | undefined> => runtime.dial(sandbox.id, port).catch(() => undefined);
+        const first = await vi.waitUntil(dial, { timeout: 20_000, interval: 100 });
+        const talk = async (connection: Duplex, text: string): Promise<string> => {
+          connection.end(text);
+          return readAll(connection);
+        };
+        expect(await talk(first, 'hi')).toBe('welcome hi');
+        const many = await Promise.all(Array.from({ length: 20 }, () => runtime.dial(sandbox.id, port)));
+        const texts = many.map((_, index) => `${index} `.repeat(20_000));
+        const answers = await Promise.all(many.map((connection, index) => talk(connection, texts[index] ?? '')));
+        expect(answers.map((answer) => answer.length)).toEqual(texts.map((text) => text.length + 8));
+        await runtime.removeSandbox(sandbox.id);
+        await expect(runtime.dial(sandbox.id, port)).rejects.toMatchObject({ reason: 'NotFound' });
+      },
+    );
 
     test('a mount path that leaves its place is refused', async () => {
       const sandbox = await runtime.createSandbox(podSpec());

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { exitStatus, frame, readFrame, statusFrame } from '../../../src/gateway/streams/channels.ts';
+import { frame, readFrame } from '../../../src/gateway/streams/channels.ts';
 import type { ChannelProtocol, ClientFrame } from '../../../src/gateway/streams/channels.ts';
 
 const v5: ChannelProtocol = 'v5.channel.k8s.io';
@@ -35,21 +35,5 @@ describe('frames of a client', () => {
 describe('frames of the server', () => {
   test('carry their channel in the first byte', () => {
     expect(frame(2, 'no')).toEqual(Buffer.from([2, 110, 111]));
-  });
-
-  test('name the exit code as kubectl reads it', () => {
-    const last = statusFrame(v5, exitStatus(7));
-    expect(last?.[0]).toBe(3);
-    expect(JSON.parse(last?.toString('utf8', 1) ?? '')).toMatchObject({
-      status: 'Failure',
-      reason: 'NonZeroExitCode',
-      details: { causes: [{ reason: 'ExitCode', message: '7' }] },
-    });
-    expect(JSON.parse(statusFrame(v4, exitStatus(0))?.toString('utf8', 1) ?? '')).toMatchObject({ status: 'Success' });
-  });
-
-  test('say nothing of success before v4, and failure as text', () => {
-    expect(statusFrame('channel.k8s.io', exitStatus(0))).toBeUndefined();
-    expect(statusFrame('channel.k8s.io', exitStatus(3))?.toString('utf8', 1)).toContain('exit code: 3');
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '../../../src/api/types/core.ts';
-import { podTarget } from '../../../src/gateway/streams/pod-target.ts';
+import { containerTarget } from '../../../src/gateway/streams/pod-target.ts';
 import { parseSessionOptions } from '../../../src/gateway/streams/session-options.ts';
 import { outcome } from '../../support/outcome.ts';
 
@@ -51,7 +51,7 @@ describe('the container of a stream', () => {
       is: 'refused: pod p does not have a host assigned',
     },
   ])('$guarantees', ({ spec = {}, asked = '', is }) => {
-    expect(outcome(() => podTarget(pod(spec), asked))).toEqual(is);
+    expect(outcome(() => containerTarget(pod(spec), asked))).toEqual(is);
   });
 });
 

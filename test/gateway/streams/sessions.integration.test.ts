@@ -151,12 +151,11 @@ describe('attach', () => {
 });
 
 describe('refusals close the connection and carry a Status', () => {
-  const upgrade = async (of: string, headers: Record<string, string>, method = 'GET'): Promise<[number, string]> => {
+  const upgrade = async (of: string, headers: Record<string, string>): Promise<[number, string]> => {
     const asked = request(`${lab.at.gateway.url}${of}`, {
       ca: lab.at.pki.ca.cert,
       agent: false,
       ...admin,
-      method,
       headers: {
         connection: 'Upgrade',
         upgrade: 'websocket',
@@ -182,7 +181,8 @@ describe('refusals close the connection and carry a Status', () => {
       400,
       /subprotocols v5/,
     ],
-    ['SPDY', path('command=x&stdout=1'), { upgrade: 'SPDY/3.1' }, 400, /needs an upgrade to a WebSocket/],
+    ['SPDY without a protocol', path('command=x&stdout=1'), { upgrade: 'SPDY/3.1' }, 400, /X-Stream-Protocol-Version/],
+    ['another upgrade', path('command=x&stdout=1'), { upgrade: 'h2c' }, 400, /Upgrade request required/],
     [
       'a version of WebSocket that is not spoken',
       path('command=x&stdout=1'),
@@ -200,10 +200,38 @@ describe('refusals close the connection and carry a Status', () => {
       503,
       /node node-2 is not connected/,
     ],
-    ['port-forward', path('', 'portforward'), {}, 400, /pods\/portforward is not served/],
+    ['port-forward of no port', path('', 'portforward'), {}, 400, /subprotocols v4.channel.k8s.io|"ports" is required/],
+    ['a proxy', path('', 'proxy'), {}, 400, /pods\/proxy is not served/],
   ])('%s', async ([, of, headers, code, words]) => {
     const [found, message] = await upgrade(of, headers);
     expect([found, message]).toEqual([code, expect.stringMatching(words)]);
+  });
+});
+
+describe('who may get exec, attach and port-forward but not create them', () => {
+  test.for(['exec', 'attach', 'portforward'])('is not let in by the GET of a WebSocket: %s', async (verb) => {
+    const reader = await lab.at.issue('reader', []);
+    const asked = request(`${lab.at.gateway.url}${path('command=x&stdout=1&ports=80', verb)}`, {
+      ca: lab.at.pki.ca.cert,
+      agent: false,
+      ...reader,
+      headers: {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+        'sec-websocket-protocol': 'v4.channel.k8s.io',
+      },
+    });
+    asked.end();
+    const [response] = await once(asked, 'response');
+    let body = '';
+    for await (const part of response) body += String(part);
+    expect([response.statusCode, JSON.parse(body).message]).toEqual([
+      403,
+      `pods "web" is forbidden: User "reader" cannot create resource "pods/${verb}" in API group "" in the namespace "shop"`,
+    ]);
+    expect(lab.opened.sessions).toBe(0);
   });
 });
 

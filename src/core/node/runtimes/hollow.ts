@@ -136,6 +136,9 @@ export function createHollowRuntime(clock: Clock): Runtime {
       if (!either.aborted) await once(either, 'abort');
       listeners.delete(onEnd);
     },
+    dial: async () => {
+      throw new RuntimeError('Unsupported', 'nothing listens in a pod that is only pretended');
+    },
     usage: async (id) => (find(id).state.kind === 'running' ? { cpuNanoseconds: 0, workingSetBytes: 0 } : undefined),
     prune: async (keep) => {
       for (const id of sandboxes.keys()) if (!keep.has(id)) removeSandbox(id);

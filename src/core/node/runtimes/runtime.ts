@@ -4,7 +4,7 @@
  * is one attempt at running one of its programs. Ids are derived from pod uid, container name and attempt, so that
  * asking twice for the same attempt never starts it twice.
  */
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 
 /** How a pod reaches the network. `address` is the pod's own IPv4 address, handed out by the caller from the node's podCIDR. */
 export type PodNetwork =
@@ -174,6 +174,8 @@ export interface Runtime {
   attach(id: string, request: Omit<ExecRequest, 'command'>): Promise<ExecSession>;
   /** The log's bytes as `kubectl logs` shows them. The previous attempt is read by its own id. */
   readLogs(id: string, options: LogOptions, signal: AbortSignal): AsyncIterable<Buffer>;
+  /** A connection to `port` of the sandbox's own loopback. Throws Unreachable, NotFound, or Unsupported. */
+  dial(sandbox: string, port: number): Promise<Duplex>;
   usage(id: string): Promise<Usage | undefined>;
   /** Removes every sandbox whose id is not in `keep`, and what half-made ones left. */
   prune(keep: ReadonlySet<string>): Promise<void>;
@@ -184,7 +186,7 @@ export interface Runtime {
 /**
  * - `ImageWithoutCommand`: nothing to run. - `Unsupported`: this machine cannot give what was asked.
  * - `InvalidContainer`: a value that can never work. - `StartFailed`: it could not be started this time.
- * - `NotFound`, `AlreadyExists`, `NotRunning`: about ids.
+ * - `NotFound`, `AlreadyExists`, `NotRunning`: about ids. - `Unreachable`: nothing answers at that port.
  * - `CreateContainerConfigError`, `FailedMount`: something that the pod refers to is missing (said by the agent, not by runtimes).
  */
 export type RuntimeReason =
@@ -195,6 +197,7 @@ export type RuntimeReason =
   | 'NotFound'
   | 'AlreadyExists'
   | 'NotRunning'
+  | 'Unreachable'
   | 'CreateContainerConfigError'
   | 'FailedMount';
 

@@ -3,7 +3,7 @@ import type { ContainerStatus, Pod } from '../../../api/types/core.ts';
 import { StatusError, badRequest } from '../../../api/status.ts';
 import type { PodWorker } from '../pod-worker.ts';
 import type { Container } from '../runtimes/runtime.ts';
-import type { ContainerRef } from './wire.ts';
+import type { ContainerRef, PodRef } from './wire.ts';
 
 /** What streams ask of the node agent. */
 export interface PodFinder {
@@ -31,7 +31,8 @@ export function notRunning({ container }: ContainerRef): StatusError {
   return new StatusError('InternalError', `container not found ("${container}")`);
 }
 
-function podOf(agent: PodFinder, ref: ContainerRef): NonNullable<ReturnType<PodFinder['find']>> {
+/** The pod, if it is on this node. Throws NotFound. */
+export function podOf(agent: PodFinder, ref: PodRef): NonNullable<ReturnType<PodFinder['find']>> {
   const found = agent.find(ref.namespace, ref.pod);
   if (found === undefined || found.pod.metadata.uid !== ref.uid) {
     throw new StatusError('NotFound', `pod "${ref.pod}" is not on this node, or not yet`);

@@ -9,6 +9,7 @@ import { RuntimeError } from '../runtimes/runtime.ts';
 import type { LogOptions, Runtime } from '../runtimes/runtime.ts';
 import { attemptForLog } from './containers.ts';
 import type { PodFinder } from './containers.ts';
+import { forwardPort } from './forward.ts';
 import { pump } from './pump.ts';
 import { createSessions } from './sessions.ts';
 import { parseLogQuery } from './wire.ts';
@@ -16,13 +17,13 @@ import type { LogQuery } from './wire.ts';
 
 export interface StreamDeps {
   readonly agent: PodFinder;
-  readonly runtime: Pick<Runtime, 'exec' | 'attach' | 'readLogs'>;
+  readonly runtime: Pick<Runtime, 'exec' | 'attach' | 'dial' | 'readLogs'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** More than one gateway's clients open at once. Chosen, not measured. */
-const maxStreams = 1000;
+const maxStreams = 4000;
 
 /** Serves the gateway at the other end of `connection` until the session closes. All it started ends with it. */
 export function serveStreams(connection: Duplex, deps: StreamDeps): ServerHttp2Session {
@@ -51,6 +52,7 @@ async function route(
   const url = new URL(headers[':path'] ?? '/', 'http://node');
   const asked = `${headers[':method']} ${url.pathname}`;
   if (asked === 'GET /logs') return sendLog(stream, parseLogQuery(url.searchParams), deps);
+  if (asked === 'POST /forward') return forwardPort(stream, url.searchParams, deps);
   if (asked === 'POST /exec') return sessions.start('exec', stream);
   if (asked === 'POST /attach') return sessions.start('attach', stream);
   const [, method, id = '', part] = /^(GET|PUT) \/sessions\/([^/]+)\/(stderr|stdin|size)$/.exec(asked) ?? [];

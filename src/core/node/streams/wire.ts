@@ -8,6 +8,8 @@
  *   GET  /sessions/ID/stderr            standard error
  *   PUT  /sessions/ID/stdin             standard input; its end is the program's end of file
  *   PUT  /sessions/ID/size?columns=&rows=
+ *   POST /forward?QUERY                 a connection to a port of the pod: the request's body is what goes in, the answer's
+ *                                       what comes out
  *
  * A refusal is a Status as JSON with its code.
  */
@@ -21,11 +23,14 @@ export const sessionHeader = 'gatehouse-session';
 /** The exit code, after the last byte of standard output. */
 export const exitTrailer = 'gatehouse-exit-code';
 
-/** A container of one particular pod: the uid keeps a namesake that came later from being taken for it. */
-export interface ContainerRef {
+/** One particular pod: the uid keeps a namesake that came later from being taken for it. */
+export interface PodRef {
   readonly namespace: string;
   readonly pod: string;
   readonly uid: string;
+}
+
+export interface ContainerRef extends PodRef {
   readonly container: string;
 }
 
@@ -92,11 +97,33 @@ export function parseSessionStart(value: unknown): SessionStart {
   };
 }
 
+/** The path that asks for a connection to `port` of `pod`. */
+export function forwardPath({ namespace, pod, uid }: PodRef, port: number): string {
+  return `/forward?${new URLSearchParams({ namespace, pod, uid, port: String(port) }).toString()}`;
+}
+
+/** The pod and port behind `forwardPath`. Throws BadRequest. */
+export function parseForward(params: URLSearchParams): { readonly pod: PodRef; readonly port: number } {
+  const port = Number(params.get('port'));
+  if (!isPort(port)) throw badRequest('port must be a whole number from 1 to 65535');
+  return { pod: podRef((name) => params.get(name)), port };
+}
+
+/** Whether `port` can be dialled. */
+export function isPort(port: number): boolean {
+  return Number.isInteger(port) && port > 0 && port < 65_536;
+}
+
 function containerRef(read: (name: string) => unknown): ContainerRef {
-  const text = (name: string): string => {
-    const value = textOf(read(name));
-    if (value === '') throw badRequest(`${name} is missing`);
-    return value;
-  };
-  return { namespace: text('namespace'), pod: text('pod'), uid: text('uid'), container: text('container') };
+  return { ...podRef(read), container: required(read, 'container') };
+}
+
+function podRef(read: (name: string) => unknown): PodRef {
+  return { namespace: required(read, 'namespace'), pod: required(read, 'pod'), uid: required(read, 'uid') };
+}
+
+function required(read: (name: string) => unknown, name: string): string {
+  const value = textOf(read(name));
+  if (value === '') throw badRequest(`${name} is missing`);
+  return value;
 }

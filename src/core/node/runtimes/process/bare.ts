@@ -16,6 +16,7 @@ import { linkVolumes, mountPathsOf, placePath, placeWord } from './bare-files.ts
 import type { Claim } from './bare-processes.ts';
 import { containerOf, isOwn, marker, membersOf } from './bare-processes.ts';
 import { startSession } from './exec.ts';
+import { dialHere, loopbacks } from './dialer.ts';
 import { closeInherited } from './inherited.ts';
 import { keepAttempts } from './keeper.ts';
 import { findTool, run, toolPath } from './run.ts';
@@ -106,6 +107,7 @@ export async function createBareRuntime(options: {
         const program = programFile(command, attempt.env, attempt.workingDir);
         return startSession(['/bin/sh', '-c', enter, 'enter', ...attempt.drop], program, request, clock);
       },
+      dial: ({ address }, port) => dialHere(address === undefined ? loopbacks : [address], port, clock),
       usage: async (id) => usageOf(await membersOf(id, [...claims.values()])),
       close: async () => {},
     },

@@ -6,6 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../../std/clock.ts';
 import type { Logger } from '../../../../std/log.ts';
 import type { Collector } from '../logs/collector.ts';
@@ -57,6 +58,8 @@ export interface ProcessHost {
   /** Takes away what an attempt that has ended held outside of its folder, stray processes too. */
   free(id: string, folder: string): Promise<void>;
   exec(running: RunningAttempt, request: ExecRequest): Promise<ExecSession>;
+  /** A connection to a port of the sandbox. Throws Unreachable. */
+  dial(sandbox: Sandbox, port: number): Promise<Duplex>;
   usage(id: string): Promise<Usage | undefined>;
   /** No pod is left on this node, and the agent ends. */
   close(): Promise<void>;
@@ -255,6 +258,11 @@ export async function keepAttempts(
     },
     readLogs: (id, logOptions, signal) =>
       readLogFolder(attemptFolder(state, id), logOptions, () => !live.has(id), signal),
+    dial: async (pod, port) => {
+      const sandbox = await readSandbox(state, pod);
+      if (sandbox === undefined) throw new RuntimeError('NotFound', `there is no sandbox ${pod}`);
+      return host.dial(sandbox, port);
+    },
     usage: (id) => host.usage(id),
     prune: async (keep) => {
       for (const pod of await podIds(state)) {

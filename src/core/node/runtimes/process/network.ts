@@ -35,9 +35,15 @@ export function hostInterface(pod: string): string {
   return `gh${createHash('sha256').update(pod).digest('hex').slice(0, 12)}`;
 }
 
+/** The file in `folder` that pins the pod's network, or undefined where that is the host's. */
+export function netFile(folder: string, network: PodNetwork): string | undefined {
+  return network.kind === 'host' ? undefined : `${folder}/net`;
+}
+
 /** What enters the namespaces that `createNetwork` pinned in `folder`. */
 export function enterArgv(folder: string, network: PodNetwork): string[] {
-  const own = network.kind === 'host' ? [] : [`--net=${folder}/net`];
+  const net = netFile(folder, network);
+  const own = net === undefined ? [] : [`--net=${net}`];
   return ['nsenter', ...own, `--uts=${folder}/uts`, `--ipc=${folder}/ipc`];
 }
 

@@ -12,12 +12,13 @@ import type { Logger } from '../../../../std/log.ts';
 import type { Isolation, Runtime, Sandbox, SandboxSpec } from '../runtime.ts';
 import { RuntimeError } from '../runtime.ts';
 import { findCgroups, groupProcs, groupUsage, removeGroup, removeParents } from './cgroups.ts';
+import { createDialer } from './dialer.ts';
 import { execInside } from './exec.ts';
 import { closeInherited } from './inherited.ts';
 import { keepAttempts } from './keeper.ts';
 import { ensureMask, podLayer, programMounts, removeLayers, writePodLayer } from './layers.ts';
 import { fitsOverlay } from './mounts.ts';
-import { createNetwork, hostInterface, removeNetwork } from './network.ts';
+import { createNetwork, hostInterface, netFile, removeNetwork } from './network.ts';
 import { findTool } from './run.ts';
 import { ensureSharedBase, isInUserNamespace } from './shared.ts';
 import type { StartHost } from './start.ts';
@@ -126,11 +127,13 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
     allocating = next.catch(() => {});
     return next;
   };
-  return keepAttempts(
+  const dialer = createDialer(clock);
+  const runtime = await keepAttempts(
     {
       isolation,
       makeSandbox,
       dropSandbox: async (pod, sandbox) => {
+        dialer.release(pod);
         await removeNetwork(`${podFolder(state, pod)}/ns`, pod);
         await rm(podLayer(state, pod), { recursive: true, force: true });
         if (sandbox !== undefined) reserved.delete(sandbox.idOffset);
@@ -146,6 +149,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       free: async (id, folder) => removeGroup([...groupProcs(cgroups, id), ...(await readProcs(folder))], clock),
       exec: async ({ attempt, pid, folder }, request) =>
         execInside(attempt, pid, await readProcs(folder), request, clock),
+      dial: ({ id, spec }, port) => dialer.dial(id, netFile(`${podFolder(state, id)}/ns`, spec.network), port),
       usage: (id) => groupUsage(cgroups, id),
       close: async () => {
         await removeLayers(state);
@@ -154,6 +158,13 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
     },
     { state, clock, log },
   );
+  return {
+    ...runtime,
+    stop: async () => {
+      dialer.stop();
+      await runtime.stop();
+    },
+  };
 }
 
 const missingWhenShared = [
