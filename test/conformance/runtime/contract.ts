@@ -209,7 +209,8 @@ function programs(subject: () => Runtime, ownEnv: readonly string[]): void {
     writeFileSync(hostPath, '');
     chmodSync(hostPath, 0o666);
     const mounts = [{ hostPath, path: '/dev/termination-log', readOnly: false }];
-    const { code } = await runScript(subject(), 'printf "out of tea" >/dev/termination-log', { mounts });
+    const args = ['sh', '/dev/termination-log']; // a word of its own: where nothing can be mounted, that is translated
+    const { code } = await runScript(subject(), 'printf "out of tea" >"$1"', { mounts, args });
     expect([code, readFileSync(hostPath, 'utf8')]).toEqual([0, 'out of tea']);
     rmSync(folder, { recursive: true });
   });
