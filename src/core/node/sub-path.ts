@@ -3,9 +3,10 @@
  * the node: a link there must not make it create or show anything of the host. So folders are made from one open folder to the next,
  * never through a link; that what is shown lies in the volume is the runtime's to make sure (Mount.subPath).
  */
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { VolumeMount } from '../../api/types/core.ts';
 import { expand, referenced } from './environment.ts';
 import { RuntimeError } from './runtimes/runtime.ts';
@@ -30,9 +31,16 @@ function refused({ mountPath }: VolumeMount, why: string): RuntimeError {
   return new RuntimeError('CreateContainerConfigError', `subPath of volumeMount ${mountPath}: ${why}`);
 }
 
-/** Makes the folders of `subPath` that are missing in a volume that can be written to, for everyone like the volume itself. */
-export async function makeSubPath({ hostPath, live, owner }: PreparedVolume, subPath: string): Promise<void> {
-  if (live || process.platform !== 'linux') return;
+/**
+ * Makes the folders of `subPath` that are missing in a volume that can be written to, for everyone like the volume itself.
+ * In one that shows objects the part has to be there: throws CreateContainerConfigError.
+ */
+export async function makeSubPath({ name, hostPath, live, owner }: PreparedVolume, subPath: string): Promise<void> {
+  if (live) {
+    if (existsSync(join(hostPath, subPath))) return;
+    throw new RuntimeError('CreateContainerConfigError', `volume ${name} has no ${subPath} that subPath could show`);
+  }
+  if (process.platform !== 'linux') return;
   let folder = await open(hostPath, asFolder);
   try {
     for (const part of subPath.split('/')) {

@@ -153,9 +153,9 @@ describe.skipIf(!can)('isolation of the process runtime as root', () => {
     const mounts = [
       { hostPath: volume, path: '/data/folder', readOnly: false, subPath: 'a/b c' },
       { hostPath: volume, path: '/etc/one-file', readOnly: true, subPath: 'file' },
-      { hostPath: volume, path: '/etc/linked', readOnly: true, subPath: 'link' },
+      { hostPath: volume, path: '/linked', readOnly: true, subPath: 'link' },
     ];
-    const script = 'ls /data/folder; cat /data/folder/deep /etc/one-file /etc/linked; echo new >/data/folder/new';
+    const script = 'ls /data/folder; cat /data/folder/deep /etc/one-file /linked; echo new >/data/folder/new';
     expect(await runScript(runtime, script, { mounts })).toEqual({ code: 0, output: 'deep\ndeep file file ' });
     expect(readFileSync(`${volume}/a/b c/new`, 'utf8')).toBe('new\n');
     rmSync(volume, { recursive: true });

@@ -53,7 +53,7 @@ describe('the folders of a part', () => {
     await writeFile(join(folder, 'v/file'), 'x');
     await makeSubPath(volume(), 'way/in');
     await makeSubPath(volume(), 'file');
-    await makeSubPath(volume(true), 'key');
+    await expect(makeSubPath(volume(true), 'key')).rejects.toMatchObject({ reason: 'CreateContainerConfigError' });
     expect([await readdir(join(folder, 'host')), (await readdir(join(folder, 'v'))).toSorted()]).toEqual([
       [],
       ['file', 'way'],

@@ -119,7 +119,7 @@ pivot_root . .gatehouse/old
 umount -l /.gatehouse/old
 cd /
 while IFS= read -r file; do
-  mkdir -p "\${file%/*}"
+  mkdir -p "\${file%/*}/"
   [ -e "$file" ] || : >"$file"
 done <.gatehouse/files
 if [ -s .gatehouse/parts ]; then
