@@ -18,18 +18,22 @@ describe('SIGKILL during writes', () => {
       victims: ['gateway', 'controllers', 'node-1', 'everything'],
       times: 1,
     },
-  ])('$what: nothing acknowledged is lost, every change has its row and every row its change', async (row) => {
-    const rounds: Round[] = [];
-    const victims = Array.from({ length: row.times }, () => row.victims).flat();
-    await runCrashRounds(row.args, victims, (round) => {
-      rounds.push(round);
-      const { lost, unrecorded, orphans, lies, dangling, addresses } = round;
-      expect(
-        { lost, unrecorded, orphans, lies, dangling, addresses },
-        `round ${rounds.length}: ${round.victim}`,
-      ).toEqual(nothing);
-      expect(round.slowestMs).toBeLessThan(15_000);
-    });
-    expect(rounds.map(({ victim }) => victim)).toEqual(victims);
-  });
+  ])(
+    '$what: nothing acknowledged is lost, every change has its row and every row its change',
+    { timeout: 600_000 },
+    async (row) => {
+      const rounds: Round[] = [];
+      const victims = Array.from({ length: row.times }, () => row.victims).flat();
+      await runCrashRounds(row.args, victims, (round) => {
+        rounds.push(round);
+        const { lost, unrecorded, orphans, lies, dangling, addresses } = round;
+        expect(
+          { lost, unrecorded, orphans, lies, dangling, addresses },
+          `round ${rounds.length}: ${round.victim}`,
+        ).toEqual(nothing);
+        expect(round.slowestMs).toBeLessThan(15_000);
+      });
+      expect(rounds.map(({ victim }) => victim)).toEqual(victims);
+    },
+  );
 });
