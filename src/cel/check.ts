@@ -32,6 +32,9 @@ export interface Checked {
   readonly references: References;
 }
 
+/** Further issues are not reported. As upstream. */
+const maxIssues = 100;
+
 type Scope = ReadonlyMap<string, Type>;
 
 /** `expr` with its types, or what is wrong with it. `source` is only used to say where. */
@@ -41,7 +44,9 @@ export function check(
   environment: Environment,
 ): { readonly checked: Checked } | { readonly issues: readonly Issue[] } {
   const issues: Issue[] = [];
-  const report = (at: number, message: string): void => void issues.push(issueAt(source, at, message));
+  const report = (at: number, message: string): void => {
+    if (issues.length < maxIssues) issues.push(issueAt(source, at, message));
+  };
   try {
     const checked = createChecker(environment, report)(expr);
     return issues.length > 0 ? { issues } : { checked };
@@ -178,6 +183,10 @@ function createChecker(
       return errorType;
     }
     calls.set(expr.id, { name, overloads, namespaced: expr.target !== undefined && target === undefined });
+    const literal = expr.args.at(-1);
+    if (literal?.kind === 'literal' && environment.invalidLiteral?.(name, literal.value) === true) {
+      report(literal.at, `invalid ${name} argument`);
+    }
     return result;
   };
 

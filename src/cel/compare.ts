@@ -13,17 +13,28 @@ import {
   type Value,
 } from './values.ts';
 
+type Charge = (cost: number) => void;
+const free: Charge = () => undefined;
+/** Upstream counts how large two values are, not what is inside of them; here that costs this much for each part. */
+const perPart = 0.1;
+/** And for each character of a text inside. */
+const perInnerCharacter = 0.01;
+
+function partCost(value: Value): number {
+  return typeof value === 'string' ? perPart + value.length * perInnerCharacter : perPart;
+}
+
 /**
- * Whether two values are equal. Numbers compare by what they are worth, whatever their types; values of different types
+ * Whether two values are equal. What is inside of them is charged while it is compared. Numbers compare by what they are worth, whatever their types; values of different types
  * are unequal; NaN equals nothing. Source: cel-spec, doc/langdef.md, "Equality".
  */
-export function equalValues(a: Value, b: Value): boolean {
+export function equalValues(a: Value, b: Value, charge: Charge = free): boolean {
   if (typeof a === 'string' || typeof a === 'boolean' || a === null) return a === b;
   const [left, right] = [worth(a), worth(b)];
   if (left !== undefined) return right !== undefined && compareWorth(left, right) === 0;
   if (right !== undefined) return false;
-  if (a instanceof List) return b instanceof List && equalLists(a, b);
-  if (isMap(a)) return isMap(b) && equalMaps(a, b);
+  if (a instanceof List) return b instanceof List && equalLists(a, b, charge);
+  if (isMap(a)) return isMap(b) && equalMaps(a, b, charge);
   if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
   if (a instanceof Timestamp) return b instanceof Timestamp && a.allNanos === b.allNanos;
   if (a instanceof Duration) return b instanceof Duration && a.nanos === b.nanos;
@@ -31,7 +42,7 @@ export function equalValues(a: Value, b: Value): boolean {
   if (a instanceof Optional) {
     if (!(b instanceof Optional)) return false;
     if (a.value === undefined || b.value === undefined) return a.value === b.value;
-    return equalValues(a.value, b.value);
+    return equalValues(a.value, b.value, charge);
   }
   return isOpaque(a) && isOpaque(b) && a.type.name === b.type.name && a.equals(b);
 }
@@ -77,25 +88,30 @@ export function compareText(a: string, b: string): number {
   return a.length - b.length;
 }
 
-function equalLists(a: List, b: List): boolean {
+function equalLists(a: List, b: List, charge: Charge): boolean {
   if (a.size !== b.size) return false;
   const kind = a.type?.listType ?? b.type?.listType;
-  if (kind !== undefined) return equalUnordered(a, b);
-  for (let i = 0; i < a.size; i++) if (!equalValues(a.at(i), b.at(i))) return false;
+  if (kind !== undefined) return equalUnordered(a, b, charge);
+  for (let i = 0; i < a.size; i++) {
+    const item = a.at(i);
+    charge(partCost(item));
+    if (!equalValues(item, b.at(i), charge)) return false;
+  }
   return true;
 }
 
 /** Sets and keyed lists: the same elements, in any order. */
-function equalUnordered(a: List, b: List): boolean {
-  const contains = membership(b);
+function equalUnordered(a: List, b: List, charge: Charge): boolean {
+  for (const item of a) charge(2 * partCost(item));
+  const contains = membership(b, charge);
   for (const item of a) if (!contains(item)) return false;
-  const back = membership(a);
+  const back = membership(a, charge);
   for (const item of b) if (!back(item)) return false;
   return true;
 }
 
 /** Answers whether a value equals one in `list`; strings, booleans and numbers in constant time. */
-export function membership(list: List): (value: Value) => boolean {
+export function membership(list: List, charge: Charge = free): (value: Value) => boolean {
   const keys = new Set<unknown>();
   const others: Value[] = [];
   for (const item of list) {
@@ -105,15 +121,17 @@ export function membership(list: List): (value: Value) => boolean {
   }
   return (value) => {
     const key = keyOf(value);
-    return key === undefined ? others.some((other) => equalValues(value, other)) : keys.has(key);
+    return key === undefined ? others.some((other) => equalValues(value, other, charge)) : keys.has(key);
   };
 }
 
-function equalMaps(a: MapValue, b: MapValue): boolean {
+function equalMaps(a: MapValue, b: MapValue, charge: Charge): boolean {
   if (a.size !== b.size) return false;
   for (const key of a.keys()) {
     const [left, right] = [a.get(key), b.get(key)];
-    if (left === undefined || right === undefined || !equalValues(left, right)) return false;
+    if (left === undefined || right === undefined) return false;
+    charge(partCost(left));
+    if (!equalValues(left, right, charge)) return false;
   }
   return true;
 }

@@ -22,6 +22,8 @@ export interface Environment {
   readonly types: { get(name: string): Type | undefined };
   /** Whether lists and maps may be written with elements of several types, which makes them dyn. The API says no. */
   readonly mixedLiterals?: boolean;
+  /** Whether a function called with this literal can only fail, which is told before anything runs. */
+  readonly invalidLiteral?: (name: string, value: Value) => boolean;
   /** Names are looked up in this namespace and those around it first: `a.b`. */
   readonly container?: string;
 }

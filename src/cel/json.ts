@@ -1,6 +1,5 @@
 import { Duration, Timestamp } from './time.ts';
-import { dyn } from './types.ts';
-import { adapt, Dict, Double, Fields, List, Optional, Struct, Uint, type Value } from './values.ts';
+import { Dict, Double, Fields, List, Optional, Struct, Uint, type Value } from './values.ts';
 
 /**
  * `value` as JSON; undefined where the field's API has no JSON for it (types, optionals that are none, opaque
@@ -31,9 +30,4 @@ function members(value: Dict | Struct): Record<string, unknown> {
     if (json !== undefined) fields.push([name, json]);
   }
   return Object.fromEntries(fields); // as own members, so that a key called __proto__ is only a key
-}
-
-/** Any JSON as a value, without a schema. */
-export function fromJson(raw: unknown): Value {
-  return adapt(raw, dyn);
 }

@@ -12,7 +12,10 @@ import { semver, semverTypes } from './library/semver.ts';
 import { sets } from './library/sets.ts';
 import { strings } from './library/strings.ts';
 import { urls, urlTypes } from './library/url.ts';
+import { compilePattern } from './library/pattern.ts';
+import { parseDuration, parseTimestamp } from './time.ts';
 import type { Type } from './types.ts';
+import { Failure, type Value } from './values.ts';
 
 /**
  * All functions that the Kubernetes API gives to expressions, as of 1.33: the language's own, optionals, two-variable
@@ -45,6 +48,14 @@ const types: ReadonlyMap<string, Type> = new Map<string, Type>([
   ...authorizerTypes,
 ]);
 
+/** As upstream checks them: durations, timestamps and patterns that are written out. */
+function invalidLiteral(name: string, value: Value): boolean {
+  if (typeof value !== 'string') return false;
+  if (name === 'duration') return parseDuration(value) === undefined;
+  if (name === 'timestamp') return parseTimestamp(value) === undefined;
+  return name === 'matches' && compilePattern(value) instanceof Failure;
+}
+
 /**
  * What an expression of the Kubernetes API may speak of: these variables, all libraries, and the types that it may
  * construct (`Object`, `Object.spec`, `JSONPatch`), asked for by name.
@@ -57,5 +68,6 @@ export function kubernetesEnvironment(
     functions,
     variables: new Map(Object.entries(variables)),
     types: { get: (name) => types.get(name) ?? constructed(name) },
+    invalidLiteral,
   };
 }

@@ -1,6 +1,6 @@
 import { Duration, Timestamp } from './time.ts';
 import type { Type } from './types.ts';
-import { Double, isMap, isOpaque, List, Optional, TypeValue, Uint, type Value } from './values.ts';
+import { Double, isMap, isOpaque, Lazy, List, Optional, TypeValue, Uint, type Value } from './values.ts';
 
 /** Whether a value may be an argument of `type`, as far as can be seen without looking into lists and maps. */
 export function matches(type: Type, value: Value): boolean {
@@ -31,8 +31,9 @@ export function matches(type: Type, value: Value): boolean {
     case 'list':
       return value instanceof List;
     case 'map':
-    case 'object':
       return isMap(value);
+    case 'object':
+      return isMap(value) || value instanceof Lazy;
     case 'type':
       return value instanceof TypeValue;
     case 'opaque':

@@ -17,8 +17,9 @@ export class Meter {
     this.limit = limit;
   }
 
+  /** In whole units. */
   get cost(): number {
-    return this.spent;
+    return Math.floor(this.spent);
   }
 
   /** Throws CostExceeded once more is spent than allowed. */

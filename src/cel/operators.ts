@@ -2,7 +2,7 @@ import { calculate, negate, noOverload, type Operator } from './arithmetic.ts';
 import { compareValues, equalValues, membership } from './compare.ts';
 import type { Step } from './plan.ts';
 import { selectCost, sizeOf, traversal } from './run-cost.ts';
-import { Dict, Failure, Fields, isMap, keyOf, List, Optional, type Result, type Value } from './values.ts';
+import { Dict, Failure, Fields, isMap, keyOf, Lazy, List, Optional, type Result, type Value } from './values.ts';
 
 /** What an operator with one operand does, undefined for a name that is none. */
 export function unaryOperator(name: string, operand: Step): Step | undefined {
@@ -68,7 +68,7 @@ export function binaryOperator(name: string, left: Step, right: Step, known: Val
     case '_!=_':
       return both(left, right, (a, b, charge) => {
         charge(smaller(a, b));
-        return equalValues(a, b) === (name === '_==_');
+        return equalValues(a, b, charge) === (name === '_==_');
       });
     case '_&&_':
       return logical(left, right, false);
@@ -127,6 +127,11 @@ function logical(left: Step, right: Step, decides: boolean): Step {
 const longList = 1000;
 
 function smaller(a: Value, b: Value): number {
+  // A text at most half as long as another has no more characters than it; counting those of the other could take long.
+  if (typeof a === 'string' && typeof b === 'string') {
+    if (a.length * 2 <= b.length) return traversal(sizeOf(a));
+    if (b.length * 2 <= a.length) return traversal(sizeOf(b));
+  }
   return traversal(Math.min(sizeOf(a), sizeOf(b)));
 }
 
@@ -148,7 +153,7 @@ function isNaNPair(a: Value, b: Value): boolean {
 function contains(value: Value, container: Value, charge: Charge): Result {
   if (container instanceof List) {
     charge(container.size);
-    for (const item of container) if (equalValues(value, item)) return true;
+    for (const item of container) if (equalValues(value, item, charge)) return true;
     return false;
   }
   charge(1);
@@ -191,6 +196,7 @@ export function field(operand: Result, name: string): Result {
   }
   if (operand instanceof Failure) return operand;
   if (operand instanceof Optional) return optionalField(operand, name);
+  if (operand instanceof Lazy) return operand.field(name) ?? new Failure(`no such key: ${name}`);
   if (isMap(operand)) return operand.get(name) ?? new Failure(`no such key: ${name}`);
   return noOverload;
 }
@@ -200,6 +206,10 @@ export function optionalField(operand: Result, name: string): Result {
   if (operand instanceof Failure) return operand;
   const inner = operand instanceof Optional ? operand.value : operand;
   if (inner === undefined) return operand;
+  if (inner instanceof Lazy) {
+    const value = inner.field(name);
+    return value instanceof Failure ? value : new Optional(value);
+  }
   return isMap(inner) ? new Optional(inner.get(name)) : noOverload;
 }
 
@@ -208,5 +218,6 @@ export function hasField(operand: Result, name: string): Result {
   if (operand instanceof Failure) return operand;
   const inner = operand instanceof Optional ? operand.value : operand;
   if (inner === undefined) return false;
+  if (inner instanceof Lazy) return inner.field(name) !== undefined;
   return isMap(inner) ? inner.get(name) !== undefined : noOverload;
 }

@@ -34,7 +34,9 @@ export function parse(source: string): { readonly expr: Expr } | { readonly issu
   }
   const { tokens, errors } = lex(source);
   const issues: Issue[] = errors.slice(0, maxErrors).map((error) => issueAt(source, error.at, error.message));
-  const parser = createParser(tokens, (at, message) => issues.push(issueAt(source, at, message)));
+  const parser = createParser(tokens, (at, message) => {
+    if (issues.length < 2 * maxErrors) issues.push(issueAt(source, at, message));
+  });
   const expr = parser();
   return issues.length > 0 || expr === undefined ? { issues } : { expr };
 }

@@ -272,6 +272,11 @@ function conditional(condition: Step, yes: Step, no: Step): Step {
   };
 }
 
+/** Upstream charges one unit for some functions that have to read all of a text; here each 250 characters are one more. */
+function longTextCost(text: Value | undefined): number {
+  return typeof text === 'string' ? Math.floor(text.length / 250) : 0;
+}
+
 function planFunction(reference: CallReference, steps: readonly Step[]): Step {
   const { name } = reference;
   const overloads = reference.overloads.filter((overload) => overload.args.length === steps.length);
@@ -284,7 +289,7 @@ function planFunction(reference: CallReference, steps: readonly Step[]): Step {
     }
     const overload = overloads.find((one) => one.args.every((type, index) => matches(type, args[index] ?? null)));
     if (overload?.call === undefined) return noOverload;
-    frame.meter.charge(callCost(name, overload.id, args));
+    frame.meter.charge(Math.max(callCost(name, overload.id, args), longTextCost(args[0])));
     const result = overload.call(args, frame.meter);
     if (name === 'join') frame.meter.charge(traversal(2 * (result instanceof Failure ? 0 : sizeOf(result))));
     return result;

@@ -24,9 +24,12 @@ export function sizeOf(value: Value | undefined): number {
   return isOpaque(value) ? (value.size ?? 1) : 1;
 }
 
+const leadSurrogate = /[\ud800-\udbff]/;
+
 /** In code points. */
 export function textSize(text: string): number {
   let size = text.length;
+  if (!leadSurrogate.test(text)) return size;
   for (let i = 0; i < text.length; i++) {
     if ((text.charCodeAt(i) & 0xfc00) === 0xd800) size--;
   }

@@ -36,6 +36,7 @@ export type Value =
   | Uint8Array
   | List
   | MapValue
+  | Lazy
   | Timestamp
   | Duration
   | TypeValue
@@ -223,10 +224,33 @@ export class Fields {
     return value === undefined ? undefined : adapt(value, field?.type ?? this.values);
   }
 
-  keys(): string[] {
-    const keys: string[] = [];
-    for (const key of Object.keys(this.raw)) if (this.raw[key] !== undefined) keys.push(key);
+  /** Kept for as long as the JSON is: asking for the size of a large map again must not cost what it cost first. */
+  keys(): readonly string[] {
+    const known = keysOf.get(this.raw);
+    if (known !== undefined) return known;
+    const keys = Object.keys(this.raw).filter((key) => this.raw[key] !== undefined);
+    keysOf.set(this.raw, keys);
     return keys;
+  }
+}
+
+const keysOf = new WeakMap<object, readonly string[]>();
+
+/** An object whose fields are worked out when they are asked for, each once. It can only be selected from. */
+export class Lazy {
+  readonly object: ObjectType;
+  private readonly read: (name: string) => Result | undefined;
+  private readonly known: Map<string, Result | undefined> = new Map();
+
+  /** `read` gives a field's value, undefined when there is none. */
+  constructor(object: ObjectType, read: (name: string) => Result | undefined) {
+    this.object = object;
+    this.read = read;
+  }
+
+  field(name: string): Result | undefined {
+    if (!this.known.has(name)) this.known.set(name, this.read(name));
+    return this.known.get(name);
   }
 }
 
@@ -276,6 +300,7 @@ export function typeOfValue(value: Value): Type {
   if (value instanceof TypeValue) return typeType;
   if (value instanceof Optional) return optionalOf(dyn);
   if (value instanceof Dict) return mapOf(dyn, dyn);
+  if (value instanceof Lazy) return value.object;
   if (value instanceof Fields || value instanceof Struct) return value.object ?? mapOf(dyn, dyn);
   return value.type;
 }
@@ -319,6 +344,7 @@ function isValueObject(given: unknown): given is Exclude<Value, null | boolean |
     given instanceof Uint8Array ||
     given instanceof List ||
     isMap(given) ||
+    given instanceof Lazy ||
     given instanceof Timestamp ||
     given instanceof Duration ||
     given instanceof TypeValue ||

@@ -77,6 +77,15 @@ describe('a mistake is told in the words of the field', () => {
       '1 +',
       "ERROR: <input>:1:4: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}\n | 1 +\n | ...^",
     ],
+    [
+      "duration('1x') < duration('1s')",
+      "ERROR: <input>:1:10: invalid duration argument\n | duration('1x') < duration('1s')\n | .........^",
+    ],
+    [
+      "timestamp('2024') == any",
+      "ERROR: <input>:1:11: invalid timestamp argument\n | timestamp('2024') == any\n | ..........^",
+    ],
+    ["'a'.matches('(')", "ERROR: <input>:1:13: invalid matches argument\n | 'a'.matches('(')\n | ............^"],
     ['has(self)', 'ERROR: <input>:1:5: invalid argument to has() macro\n | has(self)\n | ....^'],
     ['1.all(2, 3)', 'ERROR: <input>:1:7: argument must be a simple name\n | 1.all(2, 3)\n | ......^'],
     ['package', 'ERROR: <input>:1:1: reserved identifier: package\n | package\n | ^'],

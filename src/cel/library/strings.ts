@@ -16,10 +16,13 @@ const outOfRange = (index: number): Failure => new Failure(`index out of range: 
 export const strings: Functions = library({
   charAt: [
     member('string_char_at_int', [string, int], string, ([text, at]) => {
-      const points = pointsOf(text);
       const index = Number(at);
-      if (index < 0 || index > points.length) return outOfRange(index);
-      return points[index] ?? '';
+      const whole = text as string;
+      if (index < 0 || index > sizeOf(whole)) return outOfRange(index);
+      if (!hasSurrogates(whole)) return whole.charAt(index);
+      let [here, left] = [0, index];
+      for (; left > 0; left--) here += (whole.codePointAt(here) ?? 0) > 0xffff ? 2 : 1;
+      return here < whole.length ? String.fromCodePoint(whole.codePointAt(here) ?? 0) : '';
     }),
   ],
   indexOf: [
