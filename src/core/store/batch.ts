@@ -5,7 +5,7 @@
 import type { Client } from 'pg';
 import { byteaArray, int2Array, int8Array, textArray } from '../../std/postgres-array.ts';
 import { sendTogether } from './message.ts';
-import { answeredError, refusesValue, sawOtherPresent } from './outage.ts';
+import { refusesValue, sawOtherPresent, wasCancelled } from './outage.ts';
 import { kindNumber } from './rows.ts';
 import type { Seal } from './rows.ts';
 import type { Change, Companion, Statement } from './store.ts';
@@ -66,10 +66,9 @@ export function outcomeOf(answer: PromiseSettledResult<string>, ending: boolean)
     return { kind: 'failed', error: new Error(`COMMIT was answered ${answer.value}`) };
   }
   const error: unknown = answer.reason;
-  // What the server answers with an error, it has not committed. Otherwise the connection went.
-  if (answeredError(error) === undefined) return { kind: 'doubt', error };
   if (sawOtherPresent(error)) return { kind: 'stale' };
-  return { kind: refusesValue(error) ? 'refused' : 'failed', error };
+  if (refusesValue(error)) return { kind: 'refused', error };
+  return { kind: wasCancelled(error) ? 'failed' : 'doubt', error };
 }
 
 function valuesOf<Row>(

@@ -6,8 +6,7 @@
  * locks the writer row and reads what others wrote, and the second commits. Either way each write gets its own verdict.
  * When the database refuses a batch, its halves are tried by themselves until the culprit stands alone.
  *
- * A batch in doubt is resolved before anything else happens: under the writer row's lock the batch's id is looked up. If
- * it is not there, the revision is moved on by one, so that the lost batch fails should it still arrive.
+ * A batch in doubt is resolved (see doubt.ts) before anything else happens.
  */
 import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
@@ -17,6 +16,7 @@ import { StatusError, unavailable } from '../../api/status.ts';
 import { sendBatch } from './batch.ts';
 import type { Batch, Outcome, Staged } from './batch.ts';
 import { deletedAt, storedAt } from './draft.ts';
+import { wasCommitted } from './doubt.ts';
 import type { Draft } from './draft.ts';
 import { judge } from './judge.ts';
 import type { Link } from './link.ts';
@@ -30,9 +30,8 @@ import type { WatchCache } from './watch-cache.ts';
 /** Most writes and bytes of one batch: bound the time that others wait for the lock. Chosen, not measured. */
 const mostWrites = 512;
 const mostBytes = 8 * 1024 * 1024;
-/** How long a write waits for its turn, and how long a batch in doubt is inquired after, ms. Chosen, not measured. */
+/** How long a write waits for its turn, ms. Chosen, not measured. */
 const turnMs = 5000;
-const doubtMs = 30_000;
 
 interface Waiting<Row> {
   readonly mutation: Mutation;
@@ -127,7 +126,7 @@ export class GroupCommit<Row> {
 
   /** Commits `writes`; each of them is answered when this resolves. Throws when nothing of them was written. */
   async #commit(writes: readonly Waiting<Row>[]): Promise<void> {
-    const { clock, presence, link } = this.#deps;
+    const { clock, presence, link, log } = this.#deps;
     const giveUpAt = clock.monotonic() + turnMs;
     while (clock.monotonic() < giveUpAt) {
       const client = await link.client();
@@ -159,9 +158,9 @@ export class GroupCommit<Row> {
           throw unavailable('the database could not take the change', 1, outcome.error);
         case 'doubt':
           link.drop(client);
-          this.#deps.log.warn('connection lost during COMMIT', { batch: judged.batch.id, error: outcome.error });
+          log.warn('connection lost during COMMIT', { batch: judged.batch.id, error: outcome.error });
           presence.forgetHold();
-          if (!(await this.#resolve(judged.batch))) {
+          if (!(await wasCommitted(judged.batch, { link, clock, log, meanwhile: () => this.#refuseLate() }))) {
             throw unavailable(
               'the connection to the database was lost before the change was written',
               1,
@@ -284,48 +283,12 @@ export class GroupCommit<Row> {
     }
   }
 
-  /** Whether `batch` was committed. Asks until it knows, at most 30 s. */
-  async #resolve(batch: Batch<Row>): Promise<boolean> {
-    const { clock, link, log } = this.#deps;
-    const giveUpAt = clock.monotonic() + doubtMs;
-    for (;;) {
-      try {
-        const client = await link.client();
-        return await this.#inTransaction(client, () => lookUp(client, batch));
-      } catch (error) {
-        log.debug('the outcome of a batch is not known yet', { batch: batch.id, error });
-      }
-      if (clock.monotonic() > giveUpAt) {
-        throw new StatusError(
-          'Timeout',
-          'the database went away; whether this change was written is not known: read it',
-        );
-      }
-      this.#refuseLate();
-      await clock.sleep(100);
-    }
-  }
-
   #refuseLate(): void {
     const latest = this.#deps.clock.monotonic() - turnMs;
     const late = this.#queue.filter((waiting) => waiting.since < latest);
     this.#queue = this.#queue.filter((waiting) => waiting.since >= latest);
     for (const waiting of late) waiting.fail(unavailable('the database is not reachable at the moment'));
   }
-}
-
-async function lookUp<Row>(client: Client, batch: Batch<Row>): Promise<boolean> {
-  await client.query('begin');
-  // The lock waits for the lost transaction, if the server is still at it.
-  await client.query('select from store_writer for update');
-  const { rowCount } = await client.query({
-    text: 'select from store_changes where revision = $1 and batch = $2',
-    values: [(batch.base + 1n).toString(), batch.id.toString()],
-  });
-  const committed = rowCount === 1;
-  if (!committed) await client.query('update store_writer set revision = revision + 1');
-  await client.query('commit');
-  return committed;
 }
 
 function resultOf<Row>(waiting: Waiting<Row>, current: Stored | undefined, revision: bigint): Stored {

@@ -25,6 +25,15 @@ export function refusesValue(error: unknown): boolean {
   return /^(22|23|54)/.test(answeredError(error)?.code ?? '');
 }
 
+/**
+ * Whether the server gave a statement up before its transaction could commit: deadlock, missing rights or objects, a
+ * lock not had in time, a cancellation (classes 40, 42, 55, code 57014). Errors that end the connection are not among
+ * them: those may come at any moment, also after the commit.
+ */
+export function wasCancelled(error: unknown): boolean {
+  return /^(40|42|55|57014)/.test(answeredError(error)?.code ?? '');
+}
+
 /** Whether the server says that the caller's picture of the present was wrong (see store_commit in migrations). */
 export function sawOtherPresent(error: unknown): boolean {
   return answeredError(error)?.code === 'GH001';

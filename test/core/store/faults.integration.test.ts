@@ -64,6 +64,46 @@ test('a connection lost before COMMIT arrived: the write is refused as not writt
   expect((await gateway.write(pod('web'), noRows)).outcome).toBe('committed');
 });
 
+test('connections lost under many writers: each answer is true, nothing is there twice', async () => {
+  const proxy = await startCutProxy(await postgres.createDatabase());
+  open.push(proxy);
+  const gateway = await store(proxy.url);
+  await gateway.write(pod('before'), noRows);
+  const committed: string[] = [];
+  const refused = new Set<unknown>();
+  const ending = new AbortController();
+  const writers = Array.from({ length: 64 }, async (_, writer) => {
+    for (let turn = 0; !ending.signal.aborted; turn++) {
+      const name = `pod-${writer}-${turn}`;
+      try {
+        revisionOf(await gateway.write(pod(name), noRows));
+        committed.push(name);
+      } catch (error) {
+        refused.add(error instanceof StatusError ? error.reason : error);
+      }
+    }
+  });
+  for (let cut = 0; cut < 12; cut++) {
+    proxy.cutAt('store_commit', cut % 2 === 0);
+    await eventually(async () => expect(proxy.cuts()).toBe(cut + 1));
+    const before = committed.length;
+    await eventually(async () => expect(committed.length).toBeGreaterThan(before + 64));
+  }
+  ending.abort();
+  await Promise.all(writers);
+  const kept = await runSql<{ name: string }>(
+    postgresUrl(proxy.url),
+    `select name from store_changes where name <> 'before' order by name collate "C"`,
+  );
+  expect(kept.map((row) => row.name)).toEqual(committed.toSorted());
+  expect([...refused]).toEqual(['ServiceUnavailable']);
+  const [row] = await runSql<{ gap: string }>(
+    postgresUrl(proxy.url),
+    'select count(*) - count(o.revision) as gap from store_changes c left join store_objects o using (revision)',
+  );
+  expect(row?.gap).toBe('0');
+});
+
 /** The same database, not through the relay. */
 function postgresUrl(url: string): string {
   const direct = new URL(url.replace('@/', '@localhost/'));

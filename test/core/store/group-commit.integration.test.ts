@@ -112,6 +112,34 @@ test('a write that the database rejects fails alone, and its batch commits', asy
   expect((await store.write(pod('bad'), recorded('bad'))).outcome).toBe('committed');
 });
 
+test('writes that the database rejects fail alone among many writers', async () => {
+  const url = await database();
+  const store = await open(url);
+  const outcomes = new Map<string, number>();
+  await Promise.all(
+    Array.from({ length: 64 }, async (_, writer) => {
+      const created = await store.write(pod(`w-${writer}`), () => [{ text: `w-${writer} 0` }]);
+      let expected = revisionOf(created);
+      for (let turn = 1; turn <= 12; turn++) {
+        const bad = writer === 7 && turn % 4 === 0;
+        const text = bad ? 'a NUL \0 is no text' : `w-${writer} ${turn}`;
+        const verdict = await store.write({ ...pod(`w-${writer}`), kind: 'update', expected }, () => [{ text }]);
+        outcomes.set(verdict.outcome, (outcomes.get(verdict.outcome) ?? 0) + 1);
+        if (verdict.outcome === 'committed') expected = revisionOf(verdict);
+      }
+    }),
+  );
+  expect(Object.fromEntries(outcomes)).toEqual({ committed: 64 * 12 - 3, rejected: 3 });
+  const [row] = await runSql<{ rows: string; changes: string; chained: string }>(
+    url,
+    `select (select count(*) from companion_rows) as rows, count(*) as changes,
+            count(*) filter (where c.kind = 0 or p.name = c.name and p.revision < c.revision) as chained
+     from store_changes c left join store_changes p on p.revision = c.previous`,
+  );
+  const changes = String(64 * 13 - 3);
+  expect(row).toEqual({ rows: changes, changes, chained: changes });
+});
+
 test('a record that throws fails its own write and nothing else', async () => {
   const store = await open(await database());
   const [broken, fine] = await Promise.allSettled([
