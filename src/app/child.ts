@@ -64,12 +64,14 @@ export function superviseChild(options: ChildOptions): Child {
     eachLine(started.stdout, (line) => {
       if (!line.startsWith('ready')) return;
       wasReady = true;
+      release();
       options.onReady?.(line);
     });
     eachLine(started.stderr, (line) => {
       release();
       said = line.replace(/^gatehouse: /, '');
       if (line.startsWith('{')) options.write(line);
+      else if (wasReady) options.write(`${name}: ${said}`);
       else held = said; // if it ends with code 2, this is told once, by `onMisuse`
     });
     return new Promise((resolve) => {

@@ -52,7 +52,7 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
   };
   try {
     // First of all: it closes what this process inherited and must not leak into containers.
-    const { runtime } = await chooseRuntime({
+    const chosenRuntime = await chooseRuntime({
       kind: options.runtime === 'process' || options.runtime === 'hollow' ? options.runtime : 'auto',
       isolation: options.isolation,
       state: join(folder, 'runtime'),
@@ -61,6 +61,7 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
       clock,
       log,
     });
+    const { runtime } = chosenRuntime;
     const bootstrap = readKubeconfig(identityFile(home, 'bootstrap'));
     const { server, ca } = bootstrap;
     const identity = await joinCluster(options, folder, bootstrap);
@@ -70,9 +71,9 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
     const chosen = await chooseDataPlane({
       kind: options.dataplane,
       key: `${home.folder} ${name}`,
-      runtime,
+      chosen: chosenRuntime,
       serveHost: options.serveHost,
-      clusterNetworks: [options.ranges.pods, options.ranges.services],
+      ranges: options.ranges,
       clock,
       log,
     });

@@ -133,10 +133,10 @@ describe.runIf(equipped)('the shop', () => {
     await kubectl('rollout', 'status', 'deployment/frontend', '--timeout=60s');
     const read = (): Promise<string> =>
       kubectl('get', 'deployment/frontend', '-o', 'jsonpath={.spec.template.spec.containers[0].env[*].name}');
-    expect(await read()).toBe('GREETING');
+    expect(await read()).toBe('POD_IP GREETING');
     await kubectl('rollout', 'undo', 'deployment/frontend');
     await kubectl('rollout', 'status', 'deployment/frontend', '--timeout=60s');
-    expect(await read()).toBe('');
+    expect(await read()).toBe('POD_IP');
     expect(await kubectl('rollout', 'history', 'deployment/frontend')).toMatch(/2[\s\S]*3/);
   });
 

@@ -16,6 +16,8 @@ export interface RelayClient {
 /** A client that may go on, and whether it still may: asked again after every change. */
 export interface Admission {
   readonly endpoint: ServiceEndpoint;
+  /** The address of this machine to dial the endpoint from; left out, the system chooses. */
+  readonly from?: string;
   stillAllowed(): boolean;
 }
 
@@ -50,7 +52,7 @@ export async function relayTcp(address: string, port: number, admit: Admit): Pro
           return;
         }
         open.set(client, admission);
-        join(client, admission.endpoint);
+        join(client, admission);
       },
       () => client.resetAndDestroy(),
     );
@@ -71,9 +73,15 @@ export async function relayTcp(address: string, port: number, admit: Admit): Pro
   };
 }
 
-function join(client: Socket, { address, port }: ServiceEndpoint): void {
+function join(client: Socket, { endpoint: { address, port }, from }: Admission): void {
   // Every byte of either direction passes the upstream socket, so its idleness is the connection's.
-  const upstream = connect({ host: address, port, allowHalfOpen: true, timeout: idleTimeoutMs });
+  const upstream = connect({
+    host: address,
+    port,
+    allowHalfOpen: true,
+    timeout: idleTimeoutMs,
+    ...(from === undefined ? {} : { localAddress: from }),
+  });
   upstream.on('timeout', () => upstream.destroy());
   upstream.on('error', () => upstream.destroy());
   upstream.on('close', (failed) => (failed ? client.resetAndDestroy() : client.destroy()));
@@ -90,10 +98,28 @@ interface Session {
   lastMs: number;
 }
 
+/** A socket towards the endpoint. Nothing can be sent on it before it is connected: a second datagram has to wait, or is lost. */
+async function connected({ endpoint: { address, port }, from }: Admission): Promise<DatagramSocket> {
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      const connect = (): void => socket.connect(port, address, resolve);
+      if (from === undefined) connect();
+      else socket.bind({ address: from, exclusive: true }, connect);
+    });
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
 /** Relays UDP: each client gets a socket of its own towards its endpoint. `now` is a monotonic clock in milliseconds. */
 export async function relayUdp(address: string, port: number, admit: Admit, now: () => number): Promise<Relay> {
   const sessions = new Map<string, Session>();
   const asking = new Set<string>();
+  let closed = false;
   const family = address.includes(':') ? 'udp6' : 'udp4';
   const server = createSocket(family);
 
@@ -111,7 +137,11 @@ export async function relayUdp(address: string, port: number, admit: Admit, now:
     try {
       const admission = await admit(client);
       if (admission === undefined) return;
-      const upstream = createSocket(admission.endpoint.address.includes(':') ? 'udp6' : 'udp4');
+      const upstream = await connected(admission);
+      if (closed || !admission.stillAllowed()) {
+        upstream.close();
+        return;
+      }
       const session = { upstream, admission, lastMs: now() };
       sessions.set(key, session);
       upstream.on('error', () => end(key));
@@ -119,7 +149,7 @@ export async function relayUdp(address: string, port: number, admit: Admit, now:
         session.lastMs = now();
         server.send(answer, client.port, client.address);
       });
-      upstream.connect(admission.endpoint.port, admission.endpoint.address, () => upstream.send(message));
+      upstream.send(message);
     } finally {
       asking.delete(key);
     }
@@ -146,6 +176,7 @@ export async function relayUdp(address: string, port: number, admit: Admit, now:
     },
     close: () =>
       new Promise((resolve) => {
+        closed = true;
         for (const key of sessions.keys()) end(key);
         server.close(() => resolve());
       }),

@@ -34,7 +34,8 @@ socket.on('error', () => say('silent'));
 process.stdin.on('data', () => { timer = setTimeout(say, 800, 'silent'); socket.write('x'); });
 process.stdin.on('end', () => process.exit(0));`;
 
-const dialer = `
+/** Dials HOST PORT PROTOCOL once and prints what came of it. */
+export const dialer = `
 const [to, port, protocol] = process.argv.slice(1);
 const end = (word) => { process.stdout.write(word); process.exit(0); };
 setTimeout(end, 700, 'silent');

@@ -7,6 +7,7 @@ import { compileAllowLists } from '../../../src/netpolicy/plan.ts';
 import { systemClock } from '../../../src/std/clock.ts';
 import { silentLogger } from '../../../src/std/log.ts';
 import { clusterOf } from './cluster.ts';
+import { answer } from './loopback-server.ts';
 import type { Dial, Outcome } from './pod-programs.ts';
 import type { ServiceRig } from './service-probes.ts';
 import { serviceProbes } from './service-probes.ts';
@@ -111,20 +112,6 @@ describe('the userspace data plane', () => {
     expect(plane.capabilities.notEnforced.join(' ')).toContain('service traffic only');
   });
 });
-
-async function answer(name: string, address: string): Promise<() => void> {
-  const tcp = createServer((socket) => {
-    socket.on('error', () => socket.destroy());
-    socket.on('data', () => socket.write(name));
-  });
-  const udp = createSocket('udp4', (_, from) => udp.send(name, from.port, from.address));
-  await new Promise<void>((resolve) => tcp.listen(8080, address, resolve));
-  await new Promise<void>((resolve) => udp.bind(8080, address, resolve));
-  return () => {
-    tcp.close();
-    udp.close();
-  };
-}
 
 function dialTcp(localAddress: string, { to, port }: Dial): Promise<{ outcome: Outcome; who: string }> {
   return new Promise((resolve) => {

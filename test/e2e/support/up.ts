@@ -54,8 +54,13 @@ const readyMs = 120_000;
 const endMs = 60_000;
 
 /** Runs the built `gatehouse` with `args`. */
-export function gatehouse(args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
-  return start(process.execPath, [main, ...args], { env: { ...process.env, NO_COLOR: '1', ...env } });
+export function gatehouse(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  prefix: readonly string[] = [],
+): Program {
+  const [command = '', ...words] = [...prefix, process.execPath, main, ...args];
+  return start(command, words, { env: { ...process.env, NO_COLOR: '1', ...env } });
 }
 
 /** Runs `command` to its end, at most `ms`. */
@@ -74,11 +79,17 @@ export async function run(
  */
 export async function startUp(
   args: readonly string[],
-  place: { readonly home?: string; readonly port?: number; readonly env?: NodeJS.ProcessEnv } = {},
+  place: {
+    readonly home?: string;
+    readonly port?: number;
+    readonly env?: NodeJS.ProcessEnv;
+    /** The words before the program: to be another user, to have less. */
+    readonly prefix?: readonly string[];
+  } = {},
 ): Promise<Up> {
   const home = place.home ?? newHome();
   const port = place.port ?? (await freePort());
-  const program = gatehouse(['up', '--home', home, '--port', String(port), ...args], place.env);
+  const program = gatehouse(['up', '--home', home, '--port', String(port), ...args], place.env, place.prefix);
   try {
     await program.line('ready ', readyMs);
   } catch (error) {
