@@ -90,13 +90,9 @@ function firstUnprivilegedPort(): number {
 }
 
 function enforcedBy(plane: DataPlane): ChosenDataPlane {
-  return { plane, notEnforced: plane.capabilities.notEnforced.map(sentence) };
+  return { plane, notEnforced: plane.capabilities.notEnforced };
 }
 
 function withoutPlane(why: string): ChosenDataPlane {
-  return { plane: undefined, notEnforced: [sentence(why)] };
-}
-
-function sentence(text: string): string {
-  return text.endsWith('.') ? text : `${text}.`;
+  return { plane: undefined, notEnforced: [why] };
 }

@@ -88,7 +88,7 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
         log,
       }));
     if (dataPlane !== undefined) parts.push(dataPlane);
-    const notEnforced = [...runtime.isolation.missing, ...chosen.notEnforced];
+    const notEnforced = [...runtime.isolation.missing, ...chosen.notEnforced].map(sentence);
     const agent = await startNodeAgent({
       client,
       runtime,
@@ -121,6 +121,11 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
     await stop();
     throw error;
   }
+}
+
+/** They stand one after another in the node's condition. */
+function sentence(text: string): string {
+  return text.endsWith('.') ? text : `${text}.`;
 }
 
 async function joinCluster(

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packageRoot } from '../../src/app/release.ts';
 import { needs } from '../support/needs.ts';
-import { eventually, isRunning, newHome, run, startUp } from './support/up.ts';
+import { eventually, gatehouse, isRunning, newHome, run, startUp } from './support/up.ts';
 import type { Up } from './support/up.ts';
 
 interface PodInfo {
@@ -94,15 +94,15 @@ describe.runIf(equipped)('the shop where nothing can be isolated', () => {
     if (found === undefined) throw new Error(`no pod of ${app}`);
     return found;
   };
-  const inside = async (namespace: string, app: string, ...command: string[]): Promise<string> => {
-    const { metadata } = await first(namespace, app);
-    const args = ['--kubeconfig', up.kubeconfig, '-n', namespace, 'exec', metadata.name, '--', ...command];
+  const inside = async (namespace: string, target: string, ...command: string[]): Promise<string> => {
+    const args = ['--kubeconfig', up.kubeconfig, '-n', namespace, 'exec', target, '--', ...command];
     const { stdout, stderr } = await run('kubectl', args);
     return stdout + stderr;
   };
-  const inShop = (app: string, ...to: string[]): Promise<string> => inside('shop', app, 'node', '/app/ask.mjs', ...to);
-  const inEcho = async (app: string, ...to: string[]): Promise<string> =>
-    (await inside('echo', app, 'node', '-e', ask, '--', ...to)).trim();
+  const inShop = (app: string, ...to: string[]): Promise<string> =>
+    inside('shop', `deploy/${app}`, 'node', '/app/ask.mjs', ...to);
+  const inEcho = async (name: string, ...to: string[]): Promise<string> =>
+    (await inside('echo', name, 'node', '-e', ask, '--', ...to)).trim();
   const fieldOf = async (namespace: string, what: string, path: string): Promise<string> =>
     (await up.kubectl(['-n', namespace, 'get', ...what.split(' '), '-o', `jsonpath={${path}}`])).trim();
 
@@ -186,6 +186,13 @@ describe.runIf(equipped)('the shop where nothing can be isolated', () => {
     await up.end();
     const { stdout } = await run('sh', ['-c', 'cat /proc/[0-9]*/environ 2>/dev/null | tr "\\0" "\\n"']);
     expect(stdout.split('\n').filter((line) => line.startsWith(`GATEHOUSE_ROOT=${up.home}`))).toEqual([]);
+  });
+
+  test('a cluster keeps the addresses it was made with: isolated, it is not started', async () => {
+    const again = ['up', '--home', up.home, '--port', String(up.port), '--runtime', 'hollow'];
+    const { code, stderr } = await gatehouse(again, { HOME: up.home }, ordinary).ended;
+    expect(stderr).toContain('start it with the --isolation and --service-cidr it was made with');
+    expect(code).toBe(2);
   });
 });
 

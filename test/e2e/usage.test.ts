@@ -73,6 +73,21 @@ describe('what a person has to mend is one line that says what to do, and exit c
       args: () => ['up', '--home', up.home, '--port', '0'],
       says: /already runs on .* \(pid \d+\): stop it, or .*--home/,
     },
+    {
+      wrong: 'pods with networks of their own get loopback addresses',
+      args: () => at('c', '--service-cidr', '127.9.0.0/16'),
+      says: /127\.9\.0\.0\/16 is loopback, .*only --isolation none uses it/,
+    },
+    {
+      wrong: 'pods without isolation get other addresses than loopback',
+      args: () => at('c', '--isolation', 'none', '--cluster-cidr', '10.9.0.0/16'),
+      says: /with --isolation none give --cluster-cidr a block inside 127\.0\.0\.0\/8/,
+    },
+    {
+      wrong: 'a machine whose addresses all nodes share has two of them',
+      args: () => at('c', '--dataplane', 'userspace', '--nodes', '2'),
+      says: /a machine is one node/,
+    },
     { wrong: 'the runtime is unknown', args: () => at('c', '--runtime', 'magic'), says: /Allowed choices are auto/ },
     { wrong: 'the option is unknown', args: () => at('c', '--wings'), says: /unknown option '--wings'/ },
     { wrong: 'the number is none', args: () => at('c', '--nodes', 'many'), says: /give a number from 0 to 100/ },

@@ -20,11 +20,20 @@ export class Lab {
   readonly #id = `gh${process.pid.toString(36)}`;
   readonly #children: ChildProcess[] = [];
   readonly #pods = new Map<string, LabPod>();
-  readonly host = `${this.#id}-host`;
-  readonly hostPrefix: readonly string[] = ['ip', 'netns', 'exec', `${this.#id}-host`];
+  readonly #host: string | undefined;
+  /** For messages. */
+  readonly host: string;
+  readonly hostPrefix: readonly string[];
+
+  /** `inPlace`: this process's own network is the host's; it has to be one of its own. */
+  constructor(inPlace = false) {
+    this.#host = inPlace ? undefined : `${this.#id}-host`;
+    this.host = this.#host ?? 'this host';
+    this.hostPrefix = this.#host === undefined ? [] : ['ip', 'netns', 'exec', this.#host];
+  }
 
   open(): void {
-    run(['ip', 'netns', 'add', this.host]);
+    if (this.#host !== undefined) run(['ip', 'netns', 'add', this.#host]);
     this.inHost('ip', 'link', 'set', 'lo', 'up');
     for (const setting of [
       'net.ipv4.ip_forward=1',
@@ -84,9 +93,10 @@ export class Lab {
 
   close(): void {
     for (const child of this.#children) child.kill('SIGKILL');
-    for (const name of [...this.#pods.keys(), 'host']) {
+    const pods = [...this.#pods.keys()].map((name) => `${this.#id}-${name}`);
+    for (const name of [...pods, ...(this.#host === undefined ? [] : [this.#host])]) {
       try {
-        run(['ip', 'netns', 'del', `${this.#id}-${name}`]);
+        run(['ip', 'netns', 'del', name]);
       } catch {
         // It was never made: opening stopped before it.
       }

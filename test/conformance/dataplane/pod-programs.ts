@@ -1,5 +1,6 @@
 /** The programs that run inside test pods: a server that echoes, and a client that dials once. Plain Node, no packages. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 
 /** What came of one dial: an echo, an active refusal, or silence. */
 export type Outcome = 'answered' | 'refused' | 'silent';
@@ -34,8 +35,7 @@ socket.on('error', () => say('silent'));
 process.stdin.on('data', () => { timer = setTimeout(say, 800, 'silent'); socket.write('x'); });
 process.stdin.on('end', () => process.exit(0));`;
 
-/** Dials HOST PORT PROTOCOL once and prints what came of it. */
-export const dialer = `
+const dialer = `
 const [to, port, protocol] = process.argv.slice(1);
 const end = (word) => { process.stdout.write(word); process.exit(0); };
 setTimeout(end, 700, 'silent');
@@ -55,6 +55,25 @@ if (protocol === 'TCP') {
 export function dialOnce(prefix: readonly string[], { to, port, protocol }: Dial): { outcome: Outcome; who: string } {
   const [command, ...args] = [...prefix, process.execPath, '-e', dialer, to, String(port), protocol];
   const { stdout } = spawnSync(command ?? '', args, { encoding: 'utf8', timeout: 5000 });
-  const [word, who = ''] = stdout.split(' ');
-  return { outcome: word === 'answered' || word === 'refused' ? word : 'silent', who };
+  return answerOf(stdout);
+}
+
+/** As `dialOnce`, while this process goes on: it may be the one that answers. `began` is told the dialling process. */
+export async function dialMeanwhile(
+  prefix: readonly string[],
+  { to, port, protocol }: Dial,
+  began: (pid: number) => void = () => {},
+): Promise<{ outcome: Outcome; who: string }> {
+  const [command, ...args] = [...prefix, process.execPath, '-e', dialer, to, String(port), protocol];
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: 5000 });
+  began(child.pid ?? 0);
+  let stdout = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  await once(child, 'close');
+  return answerOf(stdout);
+}
+
+function answerOf(stdout: string): { outcome: Outcome; who: string } {
+  const [word, ...who] = stdout.split(' ');
+  return { outcome: word === 'answered' || word === 'refused' ? word : 'silent', who: who.join(' ') };
 }

@@ -2,7 +2,6 @@
  * The userspace data plane where pods share the machine's network: a client dials from no address of its own and is
  * known by its process alone. What it does not hold there, dials past the proxy, is in its capabilities and not here.
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,7 +16,7 @@ import { silentLogger } from '../../../src/std/log.ts';
 import { needs } from '../../support/needs.ts';
 import { clusterOf } from './cluster.ts';
 import { answer } from './loopback-server.ts';
-import { dialer } from './pod-programs.ts';
+import { dialMeanwhile } from './pod-programs.ts';
 import type { Dial } from './pod-programs.ts';
 import type { ServiceRig } from './service-probes.ts';
 import { serviceProbes } from './service-probes.ts';
@@ -61,17 +60,8 @@ describe.runIf(linux)('the userspace data plane where pods share a network', () 
   const closers: (() => void)[] = [];
 
   /** Dials from a process that is `owner`'s. */
-  const dialAs = async (owner: ProcessOwner, { to, port, protocol }: Dial): ReturnType<ServiceRig['dial']> => {
-    const child = spawn(process.execPath, ['-e', dialer, to, String(port), protocol], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    owners.set(child.pid ?? 0, owner);
-    let said = '';
-    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    await once(child, 'close');
-    const [word = '', ...who] = said.split(' ');
-    return { outcome: word === 'answered' || word === 'refused' ? word : 'silent', who: who.join(' ') };
-  };
+  const dialAs = (owner: ProcessOwner, dial: Dial): ReturnType<ServiceRig['dial']> =>
+    dialMeanwhile([], dial, (pid) => owners.set(pid, owner));
 
   const rig: ServiceRig = {
     addresses,

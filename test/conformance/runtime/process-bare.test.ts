@@ -8,6 +8,7 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chooseRuntime } from '../../../src/core/node/runtimes/choose.ts';
 import { createBareRuntime } from '../../../src/core/node/runtimes/process/bare.ts';
 import type { BareRuntime } from '../../../src/core/node/runtimes/process/bare.ts';
 import type { ContainerSpec } from '../../../src/core/node/runtimes/runtime.ts';
@@ -38,9 +39,9 @@ function asOrdinaryUser(): void {
     const folder = mkdtempSync(join(tmpdir(), 'gatehouse-bare-'));
     chmodSync(folder, 0o777);
     const runner = join(import.meta.dirname, '../../../node_modules/vitest/vitest.mjs');
-    const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+    const [program, ...user] = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
     const suite = ['--configLoader=runner', '--project=integration', 'test/conformance/runtime/process-bare.test.ts'];
-    const child = spawn('setpriv', [...user, process.execPath, runner, 'run', ...suite], {
+    const child = spawn(program ?? '', [...user, process.execPath, runner, 'run', ...suite], {
       cwd: join(import.meta.dirname, '../../..'),
       env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -149,6 +150,21 @@ function withoutIsolation(): void {
     expect(await runtime.ownerOf(process.pid)).toEqual({ kind: 'account' });
     expect(await runtime.ownerOf(1)).toEqual({ kind: 'unknown' });
     await runtime.removeSandbox(sandbox.id);
+  });
+
+  test('it is not chosen by itself: where it is all there is, containers are pretended, and the warning names it', async () => {
+    const warnings: string[] = [];
+    const { runtime: chosen, mode } = await chooseRuntime({
+      kind: 'auto',
+      isolation: 'auto',
+      state: `${state}/auto`,
+      hide: [],
+      cgroup: 'gatehouse-bare',
+      clock: systemClock,
+      log: { ...silentLogger, warn: (message: string) => void warnings.push(message) },
+    });
+    expect({ mode, name: chosen.name }).toEqual({ mode: 'hollow', name: 'hollow' });
+    expect(warnings.join()).toContain('--isolation none');
   });
 
   test('usage counts all of a container', async () => {
