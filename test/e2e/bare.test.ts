@@ -158,7 +158,7 @@ describe.runIf(equipped)('the shop where nothing can be isolated', () => {
     const waiting = await eventually('it waits', 20_000, async () => {
       return (await first('echo', 'root')).status.containerStatuses?.[0]?.state?.waiting;
     });
-    expect(waiting).toMatchObject({ reason: 'Unsupported', message: expect.stringContaining('runAsUser 0') });
+    expect(waiting).toMatchObject({ reason: 'CreateContainerError', message: expect.stringContaining('runAsUser 0') });
   });
 
   test('endpoints on loopback are refused outside of the pods own range', async () => {
