@@ -9,6 +9,8 @@ import type { Sandbox } from './runtimes/runtime.ts';
 
 /** Ids of the host. `groupReads`: the group is the pod's fsGroup, which may read every file. Source: upstream. */
 export interface VolumeOwner {
+  /** Where the pod's range of ids begins. */
+  readonly offset: number;
   readonly uid: number;
   readonly gid: number;
   readonly groupReads: boolean;
@@ -20,6 +22,7 @@ export function volumeOwner(pod: Pod, { idOffset }: Sandbox): VolumeOwner | unde
   const group = pod.spec.securityContext?.fsGroup;
   const user = readerOf(pod);
   return {
+    offset: idOffset,
     uid: hostId(idOffset, user),
     gid: hostId(idOffset, group ?? user),
     groupReads: group !== undefined,

@@ -5,11 +5,13 @@
  */
 import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { KeyToPath, Pod, Volume } from '../../api/types/core.ts';
 import type { EnvironmentSources } from './environment.ts';
 import { fieldValue, resourceValue } from './environment.ts';
 import { RuntimeError } from './runtimes/runtime.ts';
+import { moveToRange } from './volume-ids.ts';
 import type { VolumeOwner } from './volume-owner.ts';
 
 /** A file of a volume: path below the mount, bytes, permission bits. */
@@ -45,6 +47,11 @@ export async function prepareVolumes(
   sources: VolumeSources,
 ): Promise<readonly PreparedVolume[]> {
   const prepared: PreparedVolume[] = [];
+  if (owner !== undefined) {
+    const kept = (pod.spec.volumes ?? []).filter(({ emptyDir }) => emptyDir !== undefined);
+    const folders = kept.map(({ name }) => join(folder, name)).filter((path) => existsSync(path));
+    await moveToRange(join(folder, '.ids'), folders, owner.offset); // no volume has such a name
+  }
   for (const volume of pod.spec.volumes ?? []) {
     const hostPath = join(folder, volume.name);
     const isNew = (await mkdir(hostPath, { recursive: true, mode: 0o755 })) !== undefined;
@@ -156,7 +163,7 @@ function downwardFile(
 
 /** Shows `files` in `folder`, all at once. Does nothing when they are there already. */
 async function project(folder: string, files: readonly VolumeFile[], owner: VolumeOwner | undefined): Promise<void> {
-  const stamp = `..${fingerprint(files)}`;
+  const stamp = `..${fingerprint(files, owner)}`;
   const current = await readlink(join(folder, '..data')).catch(() => undefined);
   const links = new Set(files.map(({ path }) => path.split('/')[0] ?? ''));
   if (current === stamp) return showLinks(folder, links);
@@ -184,8 +191,8 @@ async function showLinks(folder: string, names: ReadonlySet<string>): Promise<vo
   for (const name of there) if (!names.has(name)) await rm(join(folder, name), { force: true });
 }
 
-function fingerprint(files: readonly VolumeFile[]): string {
-  const hash = createHash('sha256');
+function fingerprint(files: readonly VolumeFile[], owner: VolumeOwner | undefined): string {
+  const hash = createHash('sha256').update(JSON.stringify(owner ?? {}));
   for (const { path, data, mode } of files) hash.update(JSON.stringify([path, mode, data.length])).update(data);
   return hash.digest('hex').slice(0, 16);
 }

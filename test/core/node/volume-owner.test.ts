@@ -36,6 +36,7 @@ test.for<Row>([
 ])('files belong to: $guarantees', ({ spec, owner }) => {
   const sandbox = { id: 'u1', idOffset: offset, spec: { ...sandboxSpec } };
   expect(volumeOwner(podOf(spec), sandbox)).toEqual({
+    offset,
     uid: offset + owner.user,
     gid: offset + (owner.group ?? owner.user),
     groupReads: owner.groupReads ?? false,
