@@ -14,6 +14,7 @@ import { createAuditSink } from '../audit/sink.ts';
 import { createAuthorizer } from '../authz/authorizer.ts';
 import type { Authorizer } from '../authz/authorizer.ts';
 import { escalationOf } from '../authz/escalation.ts';
+import { celRules } from '../core/resources/custom/cel-rules.ts';
 import { startDefinitionKeeper } from '../core/resources/custom/keeper.ts';
 import { followKinds } from '../core/resources/custom/kinds.ts';
 import type { ServedKinds } from '../core/resources/custom/kinds.ts';
@@ -153,6 +154,7 @@ async function serve(
     random: (count) => randomBytes(count),
     uid: () => randomUUID(),
     guards: [refuseEscalation(authorizer)],
+    rules: celRules,
     serviceRanges: { ...defaultRanges, clusterCIDR: ranges.services },
     loopbackPods: isLoopback(ranges.pods) ? [ranges.pods] : [],
     internalRows: internalRows(recorder),

@@ -8,6 +8,7 @@ import { createRecorder, type AuditRow } from '../../src/audit/recorder.ts';
 import { createAuthorizer } from '../../src/authz/authorizer.ts';
 import { defaultPolicy as defaultRoles } from '../../src/authz/default-roles-table.ts';
 import { followKinds } from '../../src/core/resources/custom/kinds.ts';
+import { celRules } from '../../src/core/resources/custom/cel-rules.ts';
 import { createResources } from '../../src/core/resources/registry.ts';
 import { createGateway, type Gateway, type GatewayDeps } from '../../src/gateway/gateway.ts';
 import { kubeconfig } from '../../src/gateway/kubeconfig.ts';
@@ -56,6 +57,7 @@ export async function startTestGateway(
     random: (count) => randomBytes(count),
     uid: () => randomUUID(),
     guards: [],
+    rules: celRules,
   });
   const gateway = await createGateway(
     {

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../../src/api/meta.ts';
 import { findType } from '../../../src/api/schema/kinds.ts';
 import { followKinds } from '../../../src/core/resources/custom/kinds.ts';
+import type { RuleValidator } from '../../../src/core/resources/custom/rules.ts';
 import type { ServedKinds } from '../../../src/core/resources/custom/kinds.ts';
 import { createResources } from '../../../src/core/resources/registry.ts';
 import type {
@@ -78,7 +79,11 @@ export function body(value: unknown): Body {
 
 /** With namespace default and its service account, unless `bare`. */
 export async function harness(
-  options: { readonly guards?: readonly Guard<string>[]; readonly allowed?: boolean } = {},
+  options: {
+    readonly guards?: readonly Guard<string>[];
+    readonly allowed?: boolean;
+    readonly rules?: RuleValidator;
+  } = {},
 ): Promise<Harness> {
   const store = memoryStore<string>();
   let now = Date.parse('2026-01-01T00:00:00Z');
@@ -100,6 +105,7 @@ export async function harness(
     random: (count) => Uint8Array.from({ length: count }, () => (ids * 7 + count) % 256),
     uid: () => `00000000-0000-4000-8000-${String(++ids).padStart(12, '0')}`,
     guards: options.guards ?? [],
+    ...(options.rules === undefined ? {} : { rules: options.rules }),
   });
   const warnings: string[] = [];
   const call: Call<string> = {
