@@ -103,8 +103,13 @@ export function uplinkOf(table: string): string | undefined {
 
 /** Removes the link and the pinned namespaces. Does nothing where there are none. */
 export async function removeNetwork(folder: string, pod: string): Promise<void> {
-  const links = await readFile('/proc/net/dev', 'utf8');
-  if (links.includes(`${hostInterface(pod)}:`)) await run(['ip', 'link', 'delete', hostInterface(pod)]);
+  const link = hostInterface(pod);
+  const isThere = async (): Promise<boolean> => (await readFile('/proc/net/dev', 'utf8')).includes(`${link}:`);
+  if (await isThere()) {
+    await run(['ip', 'link', 'delete', link]).catch(async (error: unknown) => {
+      if (await isThere()) throw error; // else it went with its other end, when the last process of the pod did
+    });
+  }
   const mounted = await readFile('/proc/self/mountinfo', 'utf8');
   const ours = mounted.split('\n').flatMap((line) => {
     const path = line.split(' ')[4] ?? '';
