@@ -21,6 +21,7 @@ import { mergedConfig } from './merge.ts';
 import { pruned } from './prune.ts';
 import { regranulated } from './regranulate.ts';
 import type { Ownable } from './reset.ts';
+import { sharedSet } from './shared-sets.ts';
 import { blankOf, deltasBy, lost, trackedCreate } from './tracking.ts';
 
 const metadata = setOf('f:metadata');
@@ -73,7 +74,7 @@ export function applied(application: Application): Applied {
   });
   const isSame = isEmptySet(effect.changed) && isEmptySet(effect.removed);
   const set = owned(named);
-  const own = isEmptySet(set) ? [] : [entryOf(who, set, isSame && last !== undefined ? last.time : now)];
+  const own = isEmptySet(set) ? [] : [entryOf(who, sharedSet(set), isSame && last !== undefined ? last.time : now)];
   return { object: withLastApplied(who.manager, after, config), entries: sorted([...left, ...own]) };
 }
 

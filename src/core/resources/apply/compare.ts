@@ -37,7 +37,9 @@ const unowned: ReadonlySet<string> = new Set([
 export function compare(schema: ObjectSchema, before: Fields, after: Fields): Delta {
   if (before === after) return noDelta;
   const found: Found = { changed: undefined, removed: undefined };
-  const seen = (name: string): boolean => name !== 'apiVersion' && name !== 'kind' && name !== 'metadata';
+  // Of a whole object most is as it was, which is found quicker than what changed.
+  const seen = (name: string): boolean =>
+    name !== 'apiVersion' && name !== 'kind' && name !== 'metadata' && !equal(before[name], after[name]);
   const how = granularityOf(schema, after);
   if (how.kind !== 'fields') return noDelta;
   compareFields(how, before, after, found, seen);
@@ -98,7 +100,7 @@ function compareValue(schema: Schema, before: unknown, after: unknown, into: Fou
   const inner: Found = { changed: undefined, removed: undefined };
   if (granular.kind === 'fields') {
     compareFields(granular, isFields(before) ? before : {}, isFields(after) ? after : {}, inner, always);
-  } else {
+  } else if (fate !== undefined || !equal(before, after)) {
     compareItems(granular.list, Array.isArray(before) ? before : [], Array.isArray(after) ? after : [], inner);
   }
   if (fate !== undefined || inner.changed !== undefined || inner.removed !== undefined) {

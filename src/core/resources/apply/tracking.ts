@@ -15,6 +15,7 @@ import { difference, isEmptySet, union } from './field-set.ts';
 import type { Entries, Entry, Who } from './managers.ts';
 import { capped, entryOf, isOf, isReset, readEntries, sorted, storedEntries, withFields } from './managers.ts';
 import type { Ownable } from './reset.ts';
+import { sharedSet } from './shared-sets.ts';
 
 /** One object in one version: its form, and what it looks like there before and after a write. */
 export interface Face {
@@ -76,7 +77,7 @@ function afterUpdate({ face, who, now, ownable }: Tracked, entries: Entries): En
     if (rest !== entry) isChanged = true;
   }
   if (!takes) return isChanged ? left : entries;
-  left.push(entryOf(who, taken, now));
+  left.push(entryOf(who, sharedSet(taken), now));
   return capped(sorted(left));
 }
 
