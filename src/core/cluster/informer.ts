@@ -179,7 +179,8 @@ class Copy<T extends ClusterObject> implements Informer<T> {
     if (this.#revision === undefined || revision > this.#revision) this.#revision = revision;
   }
 
-  #put(object: T): readonly InformerEvent<T>[] {
+  #put(whole: T): readonly InformerEvent<T>[] {
+    const object = withoutOwners(whole);
     const { namespace = '', name, uid } = object.metadata;
     const known = this.get(namespace, name);
     // The same name with another uid is another object: the first one's end was missed while the watch was broken.
@@ -234,6 +235,12 @@ class Copy<T extends ClusterObject> implements Informer<T> {
       }
     }
   }
+}
+
+/** Who owns which field decides nothing here, and is half of a small object. An update that leaves it out changes nothing about it. */
+function withoutOwners<T extends ClusterObject>(object: T): T {
+  const { managedFields, ...metadata } = object.metadata;
+  return managedFields === undefined ? object : { ...object, metadata };
 }
 
 /** An index by the uid of the controlling owner, as controllers need it. */

@@ -4,7 +4,7 @@ import { alreadyExists, invalid } from '../../api/status.ts';
 import { rfc3339 } from '../../std/clock.ts';
 import type { Address } from './address.ts';
 import { keyOf } from './address.ts';
-import { withEntries } from './apply/managers.ts';
+import { withEntries, withValidEntries } from './apply/managers.ts';
 import type { Entries } from './apply/managers.ts';
 import { ownersAtBirth } from './apply/owners.ts';
 import { toServed, toStorage, toWritten } from './faces.ts';
@@ -32,14 +32,16 @@ export async function createObject<Row>(
   const { type, of, target } = address;
   const whole = withDefaults(type, addressed(type, object, target));
   const began = rfc3339(writer.clock.now());
-  const sent = withEntries(whole, owners ?? ownersAtBirth(address, whole, options.fieldManager, began));
+  const first = owners ?? ownersAtBirth(address, whole, options.fieldManager, began);
+  const sent = withEntries(whole, first);
   const isGenerated = (sent.metadata.name ?? '') === '' && (sent.metadata.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
     const fresh = { uid: writer.uid(), now: rfc3339(writer.clock.now()), random: writer.random(5) };
     const start = begun(type, born(type, toStorage(type, sent), fresh));
     const what = { operation: 'CREATE', old: undefined, dryRun: options.dryRun } as const;
     const mutated = await writer.admission.mutate(admissionRequest(call, address, { ...what, object: start }));
-    const admitted = writer.verdict(type, mutated, undefined);
+    const kept = withValidEntries(mutated, first, (text) => call.warn(text));
+    const admitted = writer.verdict(type, kept, undefined);
     const name = admitted.metadata.name ?? '';
     const early = causesOfCreate(type, admitted, writer);
     if (early.length > 0) throw invalid(type.group, type.kind, name, early);

@@ -12,7 +12,7 @@ import { equal } from '../../std/value.ts';
 import type { Stored } from '../store/store.ts';
 import type { Address } from './address.ts';
 import { keyOf } from './address.ts';
-import { sameButTimes, storedEntries, withEntries } from './apply/managers.ts';
+import { sameButTimes, storedEntries, withEntries, withValidEntries } from './apply/managers.ts';
 import type { Entries } from './apply/managers.ts';
 import { ownersAfter } from './apply/owners.ts';
 import { createObject } from './create.ts';
@@ -88,7 +88,8 @@ async function attemptOne<Row>(
       : ownersAfter(address, { old, next: changed, sent: asked.metadata.managedFields }, options.fieldManager, now);
   const owned = withEntries(changed, owners);
   const request = { operation: 'UPDATE', old, dryRun: options.dryRun } as const;
-  const admitted = await writer.admission.mutate(admissionRequest(call, address, { ...request, object: owned }));
+  const mutated = await writer.admission.mutate(admissionRequest(call, address, { ...request, object: owned }));
+  const admitted = withValidEntries(mutated, owners, (text) => call.warn(text));
   const next = writer.verdict(type, view.count(writer.services.carriedOver(type, admitted, old), old), old);
   const causes = causesOfUpdate(type, target.subresource, next, old, writer);
   if (causes.length > 0) throw invalid(type.group, type.kind, target.name, causes);

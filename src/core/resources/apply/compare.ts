@@ -8,7 +8,7 @@ import { equal, isFields } from '../../../std/value.ts';
 import type { Granularity } from './extract.ts';
 import { granularityOf } from './extract.ts';
 import type { FieldSet } from './field-set.ts';
-import { isEmptySet, leaf, nodeOf, union } from './field-set.ts';
+import { isEmptySet, leaf, nodeOf } from './field-set.ts';
 import { elementOf, fieldElement } from './path-element.ts';
 
 export interface Delta {
@@ -165,12 +165,12 @@ function compareItem(
     return;
   }
   const inner: Found = { changed: undefined, removed: undefined };
-  compareValue(list.items, undefined, after.length === 1 ? after[0] : undefined, inner, element);
-  compareValue(list.items, before.length === 1 ? before[0] : undefined, undefined, inner, element);
-  if (after.length >= 2) inner.changed = { ...inner.changed, [element]: leaf };
-  else inner.removed = { ...inner.removed, [element]: leaf };
-  into.changed = { ...union(into.changed ?? leaf, inner.changed ?? leaf) };
-  into.removed = { ...union(into.removed ?? leaf, inner.removed ?? leaf) };
+  if (after.length === 1) compareValue(list.items, undefined, after[0], inner, element);
+  if (before.length === 1) compareValue(list.items, before[0], undefined, inner, element);
+  const changed = after.length >= 2 ? leaf : inner.changed?.[element];
+  const removed = before.length >= 2 ? leaf : inner.removed?.[element];
+  if (changed !== undefined) (into.changed ??= {})[element] = changed;
+  if (removed !== undefined) (into.removed ??= {})[element] = removed;
 }
 
 function byElement(list: ListSchema, items: readonly unknown[]): Map<string, unknown[]> {

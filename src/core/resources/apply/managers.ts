@@ -4,7 +4,7 @@
  * not change is shared from one version of an object to the next.
  * Source: apiserver's field manager; order and identity as upstream has them.
  */
-import type { ManagedFieldsEntry } from '../../../api/types/meta.ts';
+import type { ManagedFieldsEntry, ObjectMeta } from '../../../api/types/meta.ts';
 import { parseInstant } from '../../../std/clock.ts';
 import { equal } from '../../../std/value.ts';
 import type { FieldSet } from './field-set.ts';
@@ -168,4 +168,23 @@ export function ownedByAll(entries: Entries): FieldSet {
 export function withEntries<T extends { readonly metadata: object }>(object: T, entries: Entries): T {
   const { managedFields: _before, ...metadata } = object.metadata as { readonly managedFields?: unknown }; // any metadata may have it
   return { ...object, metadata: entries.length === 0 ? metadata : { ...metadata, managedFields: entries } };
+}
+
+/**
+ * `admitted` with entries that are some: where admission (a webhook) has made nonsense of those in `before`, they are put
+ * back and the client is told. Source: upstream's check behind admission.
+ */
+export function withValidEntries<T extends { readonly metadata: Pick<ObjectMeta, 'managedFields'> }>(
+  admitted: T,
+  before: Entries,
+  warn: (text: string) => void,
+): T {
+  const { managedFields } = admitted.metadata;
+  if (managedFields === before || (managedFields === undefined && before.length === 0)) return admitted;
+  const read = readEntries(managedFields ?? []);
+  if (read !== undefined) return withEntries(admitted, read);
+  warn(
+    '.metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller',
+  );
+  return withEntries(admitted, before);
 }

@@ -62,7 +62,9 @@ export function ownersAfter(
       face: (apiVersion) => {
         const face = faceOf(address, apiVersion);
         if (face === undefined) return undefined;
-        return { schema: face.schema, before: toServed(face, old), after: toServed(face, next) };
+        const shown = (object: KubeObject): KubeObject =>
+          object.apiVersion === apiVersion ? object : toServed(face, object);
+        return { schema: face.schema, before: shown(old), after: shown(next) };
       },
       who: writerOf(address, 'Update', manager),
       now,
