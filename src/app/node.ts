@@ -6,6 +6,7 @@ import { createTransport } from '../core/cluster/transport.ts';
 import { obtainIdentity } from '../core/node/identity.ts';
 import { startNodeAgent } from '../core/node/node-agent.ts';
 import { chooseRuntime } from '../core/node/runtimes/choose.ts';
+import { RuntimeError } from '../core/node/runtimes/runtime.ts';
 import { startTunnel } from '../core/node/tunnel.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/log.ts';
@@ -19,6 +20,7 @@ import { machineAddress } from './machine-address.ts';
 import type { IsolationKind, NetworkRanges } from './network-ranges.ts';
 import { startNodeDataPlane } from './node-dataplane.ts';
 import { release } from './release.ts';
+import { UsageError } from './usage-error.ts';
 
 export interface NodeOptions {
   readonly home: Home;
@@ -60,7 +62,7 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
       cgroup: cgroupName(home, name),
       clock,
       log,
-    });
+    }).catch(explain);
     const { runtime } = chosenRuntime;
     const bootstrap = readKubeconfig(identityFile(home, 'bootstrap'));
     const { server, ca } = bootstrap;
@@ -126,6 +128,11 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
 /** They stand one after another in the node's condition. */
 function sentence(text: string): string {
   return text.endsWith('.') ? text : `${text}.`;
+}
+
+/** What this machine cannot give is for a person to decide. */
+function explain(error: unknown): never {
+  throw error instanceof RuntimeError && error.reason === 'Unsupported' ? new UsageError(error.message, error) : error;
 }
 
 async function joinCluster(

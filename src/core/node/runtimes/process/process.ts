@@ -52,7 +52,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
   if (process.platform !== 'linux' || process.getuid?.() !== 0) {
     throw new RuntimeError(
       'Unsupported',
-      'the process runtime needs root on Linux: run the node as root, or use --runtime hollow',
+      'isolated containers need root or user namespaces on Linux: run as root, or give --isolation none (programs with all that this account may do) or --runtime hollow',
     );
   }
   closeInherited();
