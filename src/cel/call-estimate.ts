@@ -130,8 +130,20 @@ const byOverload: ReadonlyMap<string, Estimate> = new Map<string, Estimate>([
   ],
 ]);
 
+/** How long numbers and the like are as text. Upstream leaves it open, so that a message which names a number costs without bound. */
+const textSizes: ReadonlyMap<string, number> = new Map([
+  ['bool_to_string', 5],
+  ['int64_to_string', 20],
+  ['uint64_to_string', 20],
+  ['double_to_string', 24],
+  ['duration_to_string', 25],
+  ['timestamp_to_string', 35],
+]);
+
 /** What a call can cost, its arguments not counted, and how large its result can be. */
 export function callEstimate(call: EstimatedCall): CallEstimate {
+  const max = textSizes.get(call.overload);
+  if (max !== undefined) return { ...one, size: { min: 1, max } };
   return byFunction.get(call.name)?.(call) ?? byOverload.get(call.overload)?.(call) ?? one;
 }
 

@@ -65,6 +65,7 @@ describe('what an expression can cost is estimated as upstream estimates it', ()
     ['input.all(k, input[k].all(k, true) && k.contains(k))', { input: map(map(string, 2), 2, text(5)) }, 2, 34],
     ['(a + b).all(x, true)', { a: list(int, 10), b: list(int, 10) }, 4, 64],
     ['"abcdefg".contains(a + b)', { a: text(10), b: text(10) }, 2, 6],
+    ["'at ' + string(n)", { n: int }, 3, 5],
     ['a.size() == b.size()', { a: listOf(int), b: listOf(int) }, 5, 5],
   ])('%s', ([source, variables, min, max]) => {
     expect(compiled(source, variables).cost).toEqual({ min, max });

@@ -11,6 +11,8 @@ interface Body {
   readonly version: string;
   readonly kind: string;
   readonly type: Json;
+  /** The forms of patches it takes. */
+  readonly patches: readonly string[];
 }
 
 const query = (name: string, type: string, description: string): Json => ({
@@ -51,12 +53,9 @@ const selecting = [
   query('sendInitialEvents', 'boolean', 'Begin the watch with what there is.'),
 ];
 
-const patchTypes = [
-  'application/apply-patch+yaml',
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-];
+const patchTypes = ['application/apply-patch+yaml', 'application/json-patch+json', 'application/merge-patch+json'];
+/** Clients choose by what is listed: a custom kind that listed this one could not be applied to by kubectl. */
+const strategicPatch = 'application/strategic-merge-patch+json';
 
 /** The paths of `type` with their operations; `refer` gives the schema that stands for a type. */
 export function pathsOf(type: ResourceType, refer: (schema: Schema) => Json): readonly (readonly [string, Json])[] {
@@ -64,7 +63,8 @@ export function pathsOf(type: ResourceType, refer: (schema: Schema) => Json): re
   const base = `${root}${type.namespaced ? '/namespaces/{namespace}' : ''}/${type.resource}`;
   const namespace = type.namespaced ? [inPath('namespace', 'The namespace.')] : [];
   const one = [inPath('name', `The name of the ${type.kind}.`), ...namespace];
-  const body: Body = { group: type.group, version: type.version, kind: type.kind, type: refer(type.schema) };
+  const patches = type.custom === undefined ? [...patchTypes, strategicPatch] : patchTypes;
+  const body: Body = { group: type.group, version: type.version, kind: type.kind, type: refer(type.schema), patches };
   const can = (verb: string): boolean => type.verbs.includes(verb);
   const everywhere: readonly (readonly [string, Json])[] =
     type.namespaced && can('list')
@@ -84,7 +84,7 @@ export function pathsOf(type: ResourceType, refer: (schema: Schema) => Json): re
     [base, collection],
     ...(can('get') ? [[`${base}/{name}`, { ...item, parameters: one }] as const] : []),
     ...type.subresources.map((sub) => {
-      const of: Body = { group: sub.group, version: sub.version, kind: sub.kind, type: refer(sub.schema) };
+      const of: Body = { group: sub.group, version: sub.version, kind: sub.kind, type: refer(sub.schema), patches };
       const operations = sub.verbs.includes('create')
         ? { ...verbs(sub.verbs, of, refer), post: operation('post', of, { parameters: writing, takes: of.type }) }
         : verbs(sub.verbs, of, refer);
@@ -112,8 +112,8 @@ function operation(
   body: Body,
   { parameters, takes }: { readonly parameters: readonly Json[]; readonly takes?: Json },
 ): Json {
-  const { group, version, kind, type } = body;
-  const media = action === 'patch' ? patchTypes : ['*/*'];
+  const { group, version, kind, type, patches } = body;
+  const media = action === 'patch' ? patches : ['*/*'];
   return {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(takes === undefined

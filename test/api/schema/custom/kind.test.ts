@@ -171,4 +171,9 @@ test('the OpenAPI document names a custom kind by its reversed group and shows i
   });
   expect(components.schemas['com.example.stable.v1.CronTabList']).toBeDefined();
   expect(Object.keys(paths)).toContain('/apis/stable.example.com/v1/namespaces/{namespace}/crontabs/{name}/status');
+  const one = paths['/apis/stable.example.com/v1/namespaces/{namespace}/crontabs/{name}'] as {
+    readonly patch: { readonly requestBody: { readonly content: object } };
+  };
+  // kubectl applies by a strategic merge patch where the document lists one, and custom kinds take none.
+  expect(Object.keys(one.patch.requestBody.content)).not.toContain('application/strategic-merge-patch+json');
 });
