@@ -1,25 +1,45 @@
 /** The groups of checks in `checks/`, and those checks whose time has not come. */
+import { deferred } from '../../../src/std/deferred.ts';
+import type { Deferred } from '../../../src/std/deferred.ts';
+import type { Kubectl } from '../../support/kubectls.ts';
 import { toolkit } from './toolkit.ts';
 import type { Place } from './toolkit.ts';
 
 /** One claim about what kubectl shows. */
-export interface Check {
+interface Check {
   readonly name: string;
   readonly run: (t: ReturnType<typeof toolkit>) => Promise<void>;
   readonly timeoutMs?: number;
 }
 
-export interface Group {
+interface Group {
   readonly name: string;
   readonly checks: readonly Check[];
 }
 
-const names = ['pods', 'rollout', 'config', 'services', 'crud', 'patch', 'discovery', 'rbac', 'apply', 'admission'];
+const names = [
+  'logs',
+  'streams',
+  'pods',
+  'rollout',
+  'config',
+  'services',
+  'crud',
+  'patch',
+  'discovery',
+  'rbac',
+  'apply',
+  'admission',
+];
 
-/** All groups, the longest first. The checks are plain scripts in the manner of a shell session, so they come untyped. */
+/** The group in which versions of kubectl differ most on the wire: SPDY, WebSocket, SPDY in a WebSocket. */
+const varying = 'streams';
+
+/** The groups of `KUBECTL_GROUPS` (names, commas between them), or else all, the longest first. The checks are plain scripts in the manner of a shell session, so they come untyped. */
 export async function loadGroups(): Promise<readonly Group[]> {
+  const asked = process.env['KUBECTL_GROUPS']?.split(',') ?? names;
   return await Promise.all(
-    names.map(async (name) => {
+    asked.map(async (name) => {
       const module = (await import(new URL(`checks/${name}.mjs`, import.meta.url).href)) as Record<string, Group>;
       const group = module['checks'];
       if (group === undefined) throw new Error(`checks/${name}.mjs has no checks`);
@@ -83,30 +103,55 @@ export const leftOut: readonly { readonly reason: string; readonly checks: reado
   },
 ];
 
+/** A group of checks for one kubectl. */
+export interface Job {
+  readonly kubectl: Kubectl;
+  readonly group: Group;
+}
+
+/** All groups for the newest and the oldest kubectl, and for those between what differs from version to version. */
+export function jobsFor(kubectls: readonly Kubectl[], groups: readonly Group[]): readonly Job[] {
+  const [newest, oldest] = [kubectls.at(-1), kubectls[0]];
+  const outer = new Set([newest, oldest].filter((kubectl) => kubectl !== undefined));
+  const between = kubectls.filter((kubectl) => !outer.has(kubectl));
+  return [
+    ...[...outer].flatMap((kubectl) => groups.map((group) => ({ kubectl, group }))),
+    ...between.flatMap((kubectl) => groups.filter(({ name }) => name === varying).map((group) => ({ kubectl, group }))),
+  ];
+}
+
+/** What a check of a job is known by. */
+export function titleOf({ kubectl, group }: Job, check: Check): string {
+  return `${kubectl.minor} ${group.name}: ${check.name}`;
+}
+
 /**
- * Runs `groups` in `place`, `width` of them side by side, each in a namespace of its own and its checks in order.
- * Says at once what will come of each check, under `group: name`.
+ * Runs `jobs`, `width` of them side by side, each in a namespace of its own and its checks in order.
+ * Says at once what will come of each check, by its title.
  */
-export function runGroups(
-  groups: readonly Group[],
-  place: Place,
+export function runJobs(
+  jobs: readonly Job[],
+  where: Omit<Place, 'kubectl'>,
   width: number,
   within: (ms: number, work: Promise<void>) => Promise<void>,
 ): ReadonlyMap<string, Promise<Error | undefined>> {
-  const outcomes = new Map<string, Promise<Error | undefined>>();
-  const lanes: Promise<unknown>[] = Array.from({ length: width }, () => Promise.resolve());
-  for (const [index, group] of groups.entries()) {
-    const t = toolkit(place, `kc-${group.name}`);
-    const lane = index % width;
-    let before = (lanes[lane] ?? Promise.resolve()).then(() => t.kubectl(['create', 'namespace', t.ns]));
-    for (const check of group.checks) {
-      const outcome = before.then(() => attempt(() => within(check.timeoutMs ?? 90_000, check.run(t))));
-      outcomes.set(`${group.name}: ${check.name}`, outcome);
-      before = outcome.then(() => ({ code: 0, out: '', err: '' }));
+  const outcomes = new Map<string, Deferred<Error | undefined>>();
+  for (const job of jobs) for (const check of job.group.checks) outcomes.set(titleOf(job, check), deferred());
+  const waiting = jobs.values();
+  const lane = async (): Promise<void> => {
+    for (const job of waiting) {
+      const { kubectl, group } = job;
+      const t = toolkit({ ...where, kubectl: kubectl.path }, `kc-${group.name}-${kubectl.minor.replace('.', '-')}`);
+      await t.kubectl(['create', 'namespace', t.ns]);
+      for (const check of group.checks) {
+        const outcome = await attempt(() => within(check.timeoutMs ?? 90_000, check.run(t)));
+        outcomes.get(titleOf(job, check))?.resolve(outcome);
+      }
+      await t.kubectl(['delete', 'namespace', t.ns, '--wait=false']);
     }
-    lanes[lane] = before.then(() => t.kubectl(['delete', 'namespace', t.ns, '--wait=false']));
-  }
-  return outcomes;
+  };
+  void Promise.all(Array.from({ length: width }, lane));
+  return new Map([...outcomes].map(([title, { promise }]) => [title, promise]));
 }
 
 async function attempt(work: () => Promise<void>): Promise<Error | undefined> {

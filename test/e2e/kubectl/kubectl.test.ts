@@ -1,13 +1,14 @@
-/** The real kubectl against the built program: what people type every day, and what it has to answer. */
+/** Every kubectl of this machine against the built program: what people type every day, and what it has to answer. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/std/clock.ts';
+import { findKubectls } from '../../support/kubectls.ts';
 import { needs } from '../../support/needs.ts';
 import { startUp } from '../support/up.ts';
 import type { Up } from '../support/up.ts';
-import { leftOut, loadGroups, runGroups } from './groups.ts';
+import { jobsFor, leftOut, loadGroups, runJobs, titleOf } from './groups.ts';
 
 const groups = await loadGroups();
 const later = new Set(leftOut.flatMap(({ checks }) => checks));
@@ -16,10 +17,12 @@ const present = groups.map((group) => ({
   checks: group.checks.filter(({ name }) => !later.has(`${group.name}: ${name}`)),
 }));
 const isHere = needs('kubectl against gatehouse up', ['kubectl'], 'apt-get install kubernetes-client');
+const jobs = jobsFor(isHere ? findKubectls() : [], present);
 
 test('what is left out is there to be left out', () => {
   const all = new Set(groups.flatMap(({ name, checks }) => checks.map((check) => `${name}: ${check.name}`)));
-  expect([...later].filter((name) => !all.has(name))).toEqual([]);
+  const loaded = [...later].filter((name) => groups.some((group) => name.startsWith(`${group.name}: `)));
+  expect(loaded.filter((name) => !all.has(name))).toEqual([]);
 });
 
 describe.runIf(isHere)('kubectl', () => {
@@ -29,7 +32,7 @@ describe.runIf(isHere)('kubectl', () => {
 
   beforeAll(async () => {
     up = await startUp(['--nodes', '1', '--cluster-cidr', '10.83.0.0/16']);
-    outcomes = runGroups(present, { kubeconfig: up.kubeconfig, scratch }, 3, within);
+    outcomes = runJobs(jobs, { kubeconfig: up.kubeconfig, scratch }, 3, within);
   });
 
   afterAll(async () => {
@@ -37,11 +40,11 @@ describe.runIf(isHere)('kubectl', () => {
     rmSync(scratch, { recursive: true, force: true });
   });
 
-  for (const { name: group, checks } of present) {
-    describe(group, () => {
-      for (const { name } of checks) {
-        test(name, async () => {
-          expect(await outcomes.get(`${group}: ${name}`)).toBeUndefined();
+  for (const job of jobs) {
+    describe(`${job.kubectl.version} ${job.group.name}`, () => {
+      for (const check of job.group.checks) {
+        test(check.name, async () => {
+          expect(await outcomes.get(titleOf(job, check))).toBeUndefined();
         });
       }
     });

@@ -6,8 +6,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { systemClock } from '../../../src/std/clock.ts';
 import { run } from '../support/up.ts';
 
-/** Where checks run: whose kubeconfig, and a folder for files. */
+/** Where checks run: by which kubectl, whose kubeconfig, and a folder for files. */
 export interface Place {
+  readonly kubectl: string;
   readonly kubeconfig: string;
   readonly scratch: string;
 }
@@ -47,21 +48,25 @@ export function toolkit(place: Place, ns: string) {
     ns,
     unique,
     scratch: place.scratch,
+    /** The kubectl of the checks. */
+    program: place.kubectl,
     fail,
     /** The same helpers in another namespace. */
     at: (other: string) => toolkit(place, other),
     /** Runs kubectl once; a code other than 0 is an answer. */
     async kubectl(args: readonly string[], options: RunOptions = {}): Promise<Said> {
-      const ended = await run('kubectl', args, {
+      const ended = await run(place.kubectl, args, {
         env: { ...env, ...options.env },
         ms: options.timeoutMs ?? 30_000,
         ...(options.stdin === undefined ? {} : { input: options.stdin }),
       });
       return { code: ended.code ?? 'timeout', out: ended.stdout, err: ended.stderr };
     },
+    /** Runs another program beside kubectl, with the kubeconfig in its environment. */
+    run: (program: string, args: readonly string[]) => run(program, args, { env, ms: 30_000 }),
     /** Starts a kubectl that stays (`get -w`); `stop` ends it. */
     kubectlStart(args: readonly string[]) {
-      const child = spawn('kubectl', args, { env: { ...process.env, ...env } });
+      const child = spawn(place.kubectl, args, { env: { ...process.env, ...env } });
       const state: { out: string; err: string; code: number | string | undefined } = {
         out: '',
         err: '',
