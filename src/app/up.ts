@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../core/store/embedded.ts';
 import { DatabaseUnusable } from '../core/store/outage.ts';
+import { deadline } from '../std/clock.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/log.ts';
 import { deferred } from '../std/deferred.ts';
@@ -232,7 +233,7 @@ function portIsFree(port: number): Promise<void> {
 }
 
 async function within(promise: Promise<string>, options: UpOptions, late: () => UsageError): Promise<string> {
-  const limit = AbortSignal.any([AbortSignal.timeout(options.readyMs ?? patienceMs), options.signal]);
+  const limit = deadline(options.readyMs ?? patienceMs, options.signal);
   const over = new Promise<never>((_, reject) => {
     const end = (): void => reject(options.signal.aborted ? new UsageError('stopped before it was ready') : late());
     if (limit.aborted) end();

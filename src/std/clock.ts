@@ -59,8 +59,20 @@ export function parseInstant(text: string): number | undefined {
   return Number.isNaN(instant) ? undefined : instant;
 }
 
-/** A signal that aborts with a TimeoutError after `ms`, or when `signal` does. */
+/**
+ * Timeouts by the signals that wait for them. Node holds the sources of a combined signal weakly, and a timeout that nobody
+ * else holds is collected and never comes (seen on Node 20: the deadline is lost with the next collection).
+ */
+const held = new WeakMap<AbortSignal, AbortSignal>();
+
+/**
+ * A signal that aborts with a TimeoutError after `ms`, or when `signal` does. Not to be combined again by AbortSignal.any,
+ * which would let go of the timeout.
+ */
 export function deadline(ms: number, signal?: AbortSignal): AbortSignal {
   const timeout = AbortSignal.timeout(ms);
-  return signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
+  if (signal === undefined) return timeout;
+  const either = AbortSignal.any([timeout, signal]);
+  held.set(either, timeout);
+  return either;
 }

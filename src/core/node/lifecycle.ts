@@ -1,6 +1,7 @@
 /** postStart and preStop hooks. */
 import { get } from 'node:http';
 import type { Container, LifecycleHandler } from '../../api/types/core.ts';
+import { deadline } from '../../std/clock.ts';
 import { runToEnd } from './run-to-end.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 
@@ -25,10 +26,7 @@ export async function lifecycleHook(
     }
     if (hook?.sleep !== undefined) {
       await new Promise<void>((resolve) => {
-        const end = AbortSignal.any([
-          signal,
-          AbortSignal.timeout(hook.sleep === undefined ? 0 : hook.sleep.seconds * 1000),
-        ]);
+        const end = deadline(hook.sleep === undefined ? 0 : hook.sleep.seconds * 1000, signal);
         if (end.aborted) resolve();
         else end.addEventListener('abort', () => resolve(), { once: true });
       });

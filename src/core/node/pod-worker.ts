@@ -5,6 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container as ContainerSpec, Pod, PodStatus } from '../../api/types/core.ts';
+import { deadline } from '../../std/clock.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import type { EventRecorder } from '../cluster/events.ts';
@@ -315,7 +316,7 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
         runtime,
         id: container.id,
         address: view().address,
-        signal: AbortSignal.any([AbortSignal.timeout(Math.ceil(left())), hurry.signal]),
+        signal: deadline(Math.ceil(left()), hurry.signal),
       });
       if (problem !== undefined) recorder.event(pod, 'Warning', 'FailedPreStopHook', problem);
     }

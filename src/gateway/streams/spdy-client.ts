@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { PassThrough } from 'node:stream';
 import type { Clock } from '../../std/clock.ts';
-import { deadline } from '../../std/clock.ts';
 import type { Logger } from '../../std/log.ts';
 import { lastWords } from './exit-status.ts';
 import type { SessionClient } from './session.ts';
@@ -58,9 +57,10 @@ export async function spdyClient(
       };
     },
   });
-  const late = deadline(streamsDeadlineMs);
-  const decided = AbortSignal.any([complete.signal, connection.gone, late]);
+  const decided = AbortSignal.any([complete.signal, connection.gone]);
+  const cancel = clock.after(streamsDeadlineMs, () => connection.cut());
   if (!decided.aborted) await once(decided, 'abort');
+  cancel();
   if (!complete.signal.aborted) {
     log.debug('a client did not open the streams of its session', { missing: [...awaited] });
     await connection.close();

@@ -1,7 +1,7 @@
 /** Reads a container's log as `kubectl logs` shows it. */
 import { watch } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { parseInstant } from '../../../../std/clock.ts';
+import { deadline, parseInstant } from '../../../../std/clock.ts';
 import type { LogOptions } from '../runtime.ts';
 import type { LogEntry } from './cri-log.ts';
 import { parseEntry, splitLines } from './cri-log.ts';
@@ -131,7 +131,7 @@ function render(entry: LogEntry, stamped: boolean): Buffer {
 /** Resolves when something in `folder` changed, after a while, or when `signal` aborts. */
 function changed(folder: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const wait = AbortSignal.any([signal, AbortSignal.timeout(lookAnywayMs)]);
+    const wait = deadline(lookAnywayMs, signal);
     const done = (): void => {
       wait.removeEventListener('abort', done);
       watcher?.close();
