@@ -5,11 +5,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { StatusError, toStatus } from '../../src/api/status.ts';
 import { groupList, resourceList } from '../../src/api/schema/discovery.ts';
-import { servedTypes } from '../../src/api/schema/kinds.ts';
+import type { Kinds } from '../../src/api/schema/kinds.ts';
 import { createClient } from '../../src/core/cluster/client.ts';
 import type { ClusterClient } from '../../src/core/cluster/client.ts';
 import type { Fetch } from '../../src/core/cluster/transport.ts';
 import { namespaces, serviceAccounts } from '../../src/core/cluster/resource-ref.ts';
+import { followKinds } from '../../src/core/resources/custom/kinds.ts';
 import { createResources } from '../../src/core/resources/registry.ts';
 import type { Call, PatchType, Resources, Target, WatchItem } from '../../src/core/resources/resources.ts';
 import { parseRequest } from '../../src/gateway/request-info.ts';
@@ -60,7 +61,9 @@ const patchTypes: Readonly<Record<string, PatchType>> = {
 export async function testCluster(): Promise<TestCluster> {
   const clock = fakeClock();
   const store = memoryStore<string>();
+  const kinds = await followKinds(store);
   const resources = createResources<string>({
+    kinds,
     store,
     clock,
     random: (count) => randomBytes(count),
@@ -108,7 +111,7 @@ export async function testCluster(): Promise<TestCluster> {
       }
     }
     request.signal.throwIfAborted();
-    if (info.kind === 'path') return json(200, document(info.path));
+    if (info.kind === 'path') return json(200, document(kinds, info.path));
     const target: Target = {
       group: info.group,
       version: info.version,
@@ -218,9 +221,9 @@ async function run(resources: Resources<string>, call: Call<string>, request: Re
   }
 }
 
-function document(path: string): unknown {
-  if (path === '/apis') return groupList(servedTypes());
-  const found = resourceList(servedTypes(), path.replace(/^\/apis?\//, ''));
+function document(kinds: Kinds, path: string): unknown {
+  if (path === '/apis') return groupList(kinds.all());
+  const found = resourceList(kinds.all(), path.replace(/^\/apis?\//, ''));
   if (found === undefined) throw new StatusError('NotFound', path);
   return found;
 }

@@ -432,6 +432,7 @@ export const columnsTable: ReadonlyMap<string, readonly Column[]> = new Map<stri
   ['/events', events],
   ['events.k8s.io/events', events],
   ['/limitranges', [name, createdAt]],
+  ['apiextensions.k8s.io/customresourcedefinitions', [name, createdAt]],
   [
     '/resourcequotas',
     [

@@ -2,11 +2,14 @@
  * Garbage collection: an object whose owners are all gone goes too; foreground deletion waits for dependents; orphaning
  * cuts them loose. Works on the metadata of every resource that can be deleted.
  */
+import { setMaxListeners } from 'node:events';
 import type { OwnerReference } from '../../api/types/meta.ts';
 import { parseApiVersion } from '../../api/meta.ts';
+import { deadline } from '../../std/clock.ts';
 import type { ClusterClient } from '../cluster/client.ts';
 import { discoverResources } from '../cluster/discovery.ts';
 import { startInformer } from '../cluster/informer.ts';
+import type { Informer } from '../cluster/informer.ts';
 import { ignoring } from '../cluster/ignoring.ts';
 import type { ClusterObject, ResourceRef } from '../cluster/resource-ref.ts';
 import type { ControllerContext } from './context.ts';
@@ -21,24 +24,41 @@ const orphan = 'orphan';
 // Own group of objects nobody owns and that own nothing: watching them would only cost.
 const ignored = new Set(['events']);
 
+// How often to ask which kinds there are, ms, besides whenever a definition changes. Source: upstream's period.
+const rediscoverMs = 30_000;
+// How long the first list of a new kind may take; a kind that is gone again never has one.
+const syncMs = 10_000;
+
 /** Runs until the context's signal aborts. */
 export async function runGarbageCollector(context: ControllerContext): Promise<void> {
   const { signal, clock, log } = context;
   const client = context.clientFor(identity);
-  const resources = await discoverResources(client, ['list', 'watch', 'delete'], signal);
   const graph = createOwnershipGraph();
-  const collected = resources.filter(({ resource }) => !ignored.has(resource));
-  const reconcile = reconcileObject({ graph, client, resources: collected });
+  let collected: readonly ResourceRef[] = [];
+  let isWhole = false; // until the graph is, nothing can be said about who depends on whom
+  const reconcile = reconcileObject({
+    graph,
+    client,
+    get resources() {
+      return collected;
+    },
+  });
   const controller = startController({
     ...context,
     name: identity,
     workers: 8,
     reconcile: async (uid, until) => (isWhole ? reconcile(uid, until) : {}),
   });
-  let isWhole = false; // until the graph is, nothing can be said about who depends on whom
-  const informers = collected.map((of) => {
-    const informer = startInformer<ClusterObject>({ client, of, query: { metadataOnly: true }, clock, log, signal });
+
+  let changed = new AbortController();
+  const follow = (of: ResourceRef): Followed => {
+    const ended = new AbortController();
+    const until = AbortSignal.any([signal, ended.signal]);
+    const query = { metadataOnly: true };
+    const informer = startInformer<ClusterObject>({ client, of, query, clock, log, signal: until });
     informer.onChange((event) => {
+      if (ended.signal.aborted) return;
+      if (of.resource === 'customresourcedefinitions') changed.abort();
       const object = event.kind === 'deleted' ? event.previous : event.object;
       const uid = object.metadata.uid ?? '';
       if (event.kind === 'deleted') {
@@ -52,13 +72,66 @@ export async function runGarbageCollector(context: ControllerContext): Promise<v
       graph.set({ uid, resource: of, metadata: object.metadata });
       if (needsLook(object)) controller.enqueue(uid);
     });
-    return informer;
-  });
-  await Promise.all(informers.map((informer) => informer.whenSynced(signal)));
-  isWhole = true;
-  for (const informer of informers) {
-    for (const object of informer.list()) if (needsLook(object)) controller.enqueue(object.metadata.uid ?? '');
+    return { informer, end: () => ended.abort() };
+  };
+
+  const followed = new Map<string, Followed>();
+  /** Follows the kinds that have come, and forgets those that have gone. */
+  const rediscover = async (): Promise<void> => {
+    const found = await discoverResources(client, ['list', 'watch', 'delete'], signal);
+    const wanted = new Map(found.filter(({ resource }) => !ignored.has(resource)).map((of) => [nameOf(of), of]));
+    for (const [name, one] of followed) {
+      if (wanted.has(name)) continue;
+      one.end();
+      followed.delete(name);
+      for (const { metadata } of one.informer.list()) graph.remove(metadata.uid ?? '');
+    }
+    const added = [...wanted].filter(([name]) => !followed.has(name));
+    for (const [name, of] of added) followed.set(name, follow(of));
+    collected = [...wanted.values()];
+    if (added.length === 0 && isWhole) return;
+    isWhole = false;
+    const isFirst = followed.size === added.length;
+    const until = isFirst ? signal : deadline(syncMs, signal);
+    setMaxListeners(0, until); // every kind waits for it
+    await Promise.all(
+      added.map(async ([name]) => {
+        const one = followed.get(name);
+        try {
+          await one?.informer.whenSynced(until);
+        } catch (error) {
+          if (signal.aborted) throw error;
+          one?.end(); // looked for again the next time
+          followed.delete(name);
+        }
+      }),
+    );
+    isWhole = true;
+    for (const { informer } of followed.values()) {
+      for (const object of informer.list()) if (needsLook(object)) controller.enqueue(object.metadata.uid ?? '');
+    }
+  };
+
+  await rediscover();
+  while (!signal.aborted) {
+    await clock.sleep(rediscoverMs, AbortSignal.any([signal, changed.signal])).catch(() => {});
+    if (signal.aborted) return;
+    changed = new AbortController();
+    await rediscover().catch((error: unknown) => log.warn('the kinds to collect could not be listed', { error }));
+    await clock.sleep(settleMs, signal).catch(() => {});
   }
+}
+
+/** A burst of definitions is one look, ms. Chosen. */
+const settleMs = 500;
+
+interface Followed {
+  readonly informer: Informer<ClusterObject>;
+  end(): void;
+}
+
+function nameOf({ group, version, resource }: ResourceRef): string {
+  return `${group}/${version}/${resource}`;
 }
 
 function needsLook({ metadata }: ClusterObject): boolean {
@@ -72,7 +145,7 @@ export function reconcileObject(deps: {
   readonly client: ClusterClient;
   readonly resources: readonly ResourceRef[];
 }): Reconcile {
-  const { graph, client, resources } = deps;
+  const { graph, client } = deps;
   return async (uid, signal) => {
     const node = graph.get(uid);
     if (node === undefined) return {};
@@ -114,7 +187,7 @@ export function reconcileObject(deps: {
     const isNear = !known?.resource.namespaced || known.metadata.namespace === dependent.metadata.namespace;
     if (known !== undefined && isNear) return isForeground(known.metadata) ? 'waiting' : 'solid';
     const { group } = parseApiVersion(owner.apiVersion);
-    const of = resources.find((each) => each.group === group && each.kind === owner.kind);
+    const of = deps.resources.find((each) => each.group === group && each.kind === owner.kind);
     if (of === undefined) return 'solid'; // a kind that is not served: nothing can be said, so nothing is deleted
     const namespace = of.namespaced ? dependent.metadata.namespace : undefined;
     if (of.namespaced && namespace === undefined) return 'solid'; // an owner must be of the dependent's namespace

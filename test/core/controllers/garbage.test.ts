@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { ConfigMap } from '../../../src/api/types/core.ts';
 import type { OwnerReference } from '../../../src/api/types/meta.ts';
-import { configMaps } from '../../../src/core/cluster/resource-ref.ts';
+import { configMaps, resourceRef } from '../../../src/core/cluster/resource-ref.ts';
+import type { ClusterObject } from '../../../src/core/cluster/resource-ref.ts';
 import { runGarbageCollector } from '../../../src/core/controllers/garbage.ts';
+import { cronTab } from '../../support/definitions.ts';
 import { world } from './world.ts';
 import type { World } from './world.ts';
 
@@ -109,4 +111,36 @@ describe('garbage collection', () => {
     w.start(runGarbageCollector);
     expect(await left(w)).toEqual([]);
   });
+});
+
+test('kinds that are defined while it runs are collected too', async () => {
+  const w = await collecting();
+  const definitions = resourceRef(
+    'apiextensions.k8s.io',
+    'v1',
+    'customresourcedefinitions',
+    'CustomResourceDefinition',
+    'cluster',
+  );
+  const tabs = resourceRef('stable.example.com', 'v1', 'crontabs', 'CronTab');
+  await w.admin.create(definitions, cronTab() as unknown as ClusterObject);
+  await w.advance(2_000);
+  const owner = await make(w, 'owner');
+  const tab = {
+    apiVersion: 'stable.example.com/v1',
+    kind: 'CronTab',
+    metadata: { ...at('tab'), ownerReferences: [ownedBy(owner)] },
+  };
+  const owned = await w.admin.create(tabs, tab);
+  const reference = {
+    apiVersion: 'stable.example.com/v1',
+    kind: 'CronTab',
+    name: 'tab',
+    uid: owned.metadata.uid ?? '',
+  };
+  await make(w, 'grandchild', [reference]);
+  await w.settle();
+  await w.admin.delete(configMaps, owner.metadata);
+  expect(await left(w)).toEqual([]);
+  expect((await w.admin.list(tabs, { namespace: 'default' })).items).toEqual([]);
 });

@@ -132,7 +132,12 @@ export function conversionCauses(spec: Fields): readonly FieldCause[] {
       : [forbiddenField(`${path}.webhook`, 'should not be set when strategy is not set to Webhook')];
   }
   if (webhook === undefined) return [required(`${path}.webhook`, 'required when strategy is set to Webhook')];
-  return webhookCauses(fieldsOf(webhook), `${path}.webhook`);
+  const causes = webhookCauses(fieldsOf(webhook), `${path}.webhook`);
+  if (causes.length > 0) return causes;
+  // Objects that nobody converts would be served as what they are not.
+  return [
+    forbiddenField(`${path}.strategy`, 'conversion webhooks are not called by this server, so only None is served'),
+  ];
 }
 
 function webhookCauses(webhook: Fields, path: string): readonly FieldCause[] {

@@ -92,6 +92,12 @@ describe('a definition', () => {
     expect(error.code).toBe(422);
     expect(error.message).toContain('x-kubernetes-validations: Forbidden: rules in CEL are not enforced');
   });
+
+  test('that asks for a conversion webhook is refused: nobody would call it', async () => {
+    const webhook = { clientConfig: { url: 'https://example.com/convert' }, conversionReviewVersions: ['v1'] };
+    const error = await refused(define({ spec: { conversion: { strategy: 'Webhook', webhook } } }));
+    expect(error.message).toContain('spec.conversion.strategy: Forbidden: conversion webhooks are not called');
+  });
 });
 
 describe('an object of a custom kind', () => {

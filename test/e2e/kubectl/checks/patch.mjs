@@ -290,7 +290,8 @@ export const checks = {
           await t.create(crd.object('one', { a: 1 }));
           await refused(
             t,
-            /UnsupportedMediaType.*the body of the request was in an unknown format - accepted media types include: application\/json-patch\+json, application\/merge-patch\+json/,
+            // kubectl puts the server's sentence into one of its own.
+            /strategic-merge-patch\+json is not supported by .*Kind=Widget: the body of the request was in an unknown format - accepted media types include: application\/json-patch\+json, application\/merge-patch\+json/,
             `${crd.resource}/one`,
             'strategic',
             { spec: { a: 2 } },
