@@ -125,6 +125,7 @@ export async function testCluster(): Promise<TestCluster> {
       signal: isWatch ? AbortSignal.any([request.signal, cut.signal]) : request.signal,
       warn: () => {},
       record: () => [],
+      annotate: () => {},
       requestObject: () => {},
       allowed: async () => true,
     };

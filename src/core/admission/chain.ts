@@ -8,6 +8,7 @@ import type { Store } from '../store/store.ts';
 import { withRequester } from './certificate-request.ts';
 import { keepsSystemNamespaces, namespaceExists } from './namespace.ts';
 import { restrictNode } from './node-restriction.ts';
+import { holdsToPodSecurity } from './pod-security/admit.ts';
 import { withPriority } from './priority.ts';
 import { withServiceAccount } from './service-account.ts';
 import { withTolerations } from './tolerations.ts';
@@ -29,6 +30,8 @@ export interface AdmissionRequest {
   readonly old: KubeObject | undefined;
   readonly dryRun: boolean;
   warn(text: string): void;
+  /** Notes `value` in the audit event of the request. */
+  annotate(key: string, value: string): void;
 }
 
 /** What admission may look up. */
@@ -58,7 +61,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     withTolerations,
     withPriority,
   ];
-  const validators: readonly Validator[] = [keepsSystemNamespaces, restrictNode];
+  const validators: readonly Validator[] = [keepsSystemNamespaces, restrictNode, holdsToPodSecurity];
   return {
     mutate: async (request) => {
       if (request.object === undefined) throw new Error('admission needs an object to change');

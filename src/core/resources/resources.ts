@@ -30,6 +30,8 @@ export interface Call<Row = unknown> {
   readonly signal: AbortSignal;
   /** Tells the client something it should know (a `Warning` header), at most once each. */
   warn(text: string): void;
+  /** Notes `value` in the audit event of the request. */
+  annotate(key: string, value: string): void;
   /** Rows to commit with a change. Called with what is about to be written; `object` undefined for a deletion that finishes. */
   record(change: {
     readonly code: number;

@@ -84,6 +84,7 @@ export function admissionRequest<Row>(
     old: what.old,
     dryRun: what.dryRun,
     warn: (text) => call.warn(text),
+    annotate: (key, value) => call.annotate(key, value),
   };
 }
 

@@ -58,6 +58,10 @@ class RequestCall implements Call<AuditRow> {
     this.#request.warnings.add(text);
   }
 
+  annotate(key: string, value: string): void {
+    this.#request.recording.annotate(key, value);
+  }
+
   record({ code, revision, object }: Parameters<Call<AuditRow>['record']>[0]): readonly AuditRow[] {
     const { recording } = this.#request;
     if (object !== undefined) recording.responseObject(object);

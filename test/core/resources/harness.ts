@@ -61,6 +61,8 @@ export interface Harness {
   readonly resources: Resources<string>;
   readonly kinds: ServedKinds;
   readonly warnings: string[];
+  /** What was noted in the audit event, of all calls. */
+  readonly annotations: ReadonlyMap<string, string>;
   readonly call: Call<string>;
   /** Calls as another user. */
   as(name: string, ...groups: readonly string[]): Call<string>;
@@ -108,11 +110,13 @@ export async function harness(
     ...(options.rules === undefined ? {} : { rules: options.rules }),
   });
   const warnings: string[] = [];
+  const annotations = new Map<string, string>();
   const call: Call<string> = {
     user: { name: 'admin', uid: '', groups: ['system:masters'], extra: {} },
     signal: new AbortController().signal,
     warn: (text) => void warnings.push(text),
     record: ({ code, revision }) => [`${code}@${revision}`],
+    annotate: (key, value) => void annotations.set(key, value),
     requestObject: () => {},
     allowed: async () => options.allowed ?? true,
   };
@@ -121,6 +125,7 @@ export async function harness(
     resources,
     kinds,
     warnings,
+    annotations,
     call,
     as: (name, ...groups) => ({ ...call, user: { name, uid: '', groups, extra: {} } }),
     advance: (ms) => {
