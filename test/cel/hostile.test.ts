@@ -41,6 +41,20 @@ describe('a hostile expression is refused, or stopped by its cost', { timeout: 2
     expect(issuesOf(source)).toContain(message);
   });
 
+  test.for<[string, string]>([
+    ['a chain of sums', `1${'+1'.repeat(990)}`],
+    ['a chain of selections', `has(any.a) || any${'.a'.repeat(990)} == 1`],
+    ['nested lists', `${'['.repeat(240)}1${']'.repeat(240)}.size()`],
+    ['nested loops', `${'[1].map(x, '.repeat(200)}1${')'.repeat(200)}`],
+    ['nested choices', `${'false ? 1 : '.repeat(200)}1`],
+    ['nested conditions', `${'(true && '.repeat(240)}true${')'.repeat(240)}`],
+  ])('%s as deep as allowed is compiled and evaluated', ([, source]) => {
+    const made = compile(source, environment);
+    expect('issues' in made ? made.issues[0]?.message : 'compiled').toMatch(/^(compiled|expression recursion)/);
+    const outcome = 'issues' in made ? undefined : made.compiled.evaluate({ any: {} }, { remaining: 1_000_000 });
+    expect(['value', 'failure', undefined]).toContain(outcome?.kind);
+  });
+
   test('a type that doubles with every link of a chain stays small', () => {
     const links = Array.from({ length: 60 }, (_, index) => `.map(x${index}, {x${index}: x${index}})`).join('');
     expect(['compiled', 'found no matching overload']).toContain(issuesOf(`[1]${links}`));

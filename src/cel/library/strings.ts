@@ -16,12 +16,10 @@ const outOfRange = (index: number): Failure => new Failure(`index out of range: 
 export const strings: Functions = library({
   charAt: [
     member('string_char_at_int', [string, int], string, ([text, at]) => {
-      const index = Number(at);
-      const whole = text as string;
-      if (index < 0 || index > sizeOf(whole)) return outOfRange(index);
-      if (!hasSurrogates(whole)) return whole.charAt(index);
+      const [whole, index] = [text as string, Number(at)];
       let [here, left] = [0, index];
-      for (; left > 0; left--) here += (whole.codePointAt(here) ?? 0) > 0xffff ? 2 : 1;
+      for (; left > 0 && here < whole.length; left--) here += (whole.charCodeAt(here) & 0xfc00) === 0xd800 ? 2 : 1;
+      if (left !== 0) return outOfRange(index);
       return here < whole.length ? String.fromCodePoint(whole.codePointAt(here) ?? 0) : '';
     }),
   ],
