@@ -83,6 +83,14 @@ async function whileAway(f: Followed, meanwhile: () => Promise<unknown>): Promis
 }
 
 describe('informer', () => {
+  test('keeps no managedFields, which nobody here reads, and an update from the copy leaves them alone', async () => {
+    const f = await followed({ a: '1' });
+    const [copy] = f.informer.list('default');
+    expect(copy?.metadata.name).toBe('a');
+    expect(copy?.metadata.managedFields).toBeUndefined();
+    expect((await f.put('a', '2')).metadata.managedFields).toHaveLength(1);
+  });
+
   test('tells of each change once, after its copy has taken it', async () => {
     const f = await followed({ a: '1' });
     const copies: unknown[] = [];
