@@ -47,14 +47,6 @@ const formats: ReadonlyMap<string, (text: string) => boolean> = new Map([
   ['date-time', isDateTime],
 ]);
 
-/** Formats of numbers: known, and judged with their type. */
-const numeric: ReadonlySet<string> = new Set(['int32', 'int64', 'float', 'double', 'int-or-string']);
-
-/** Whether `format` is one that is known. */
-export function isKnownFormat(format: string): boolean {
-  return formats.has(format) || numeric.has(format);
-}
-
 /** Whether `text` is of `format`. True for a format that is not known. */
 export function hasFormat(format: string, text: string): boolean {
   return formats.get(format)?.(text) ?? true;

@@ -53,6 +53,7 @@ export async function startDefinitionKeeper<Row>(deps: KeeperDeps<Row>): Promise
       if (at(other, 'spec', 'group') === group && isRefused(other)) enqueue(other.metadata.name);
     }
   });
+  ended.signal.addEventListener('abort', () => wake(), { once: true });
   const looking = new Set<Promise<void>>();
   const lookAt = async (name: string): Promise<void> => {
     try {
@@ -71,7 +72,6 @@ export async function startDefinitionKeeper<Row>(deps: KeeperDeps<Row>): Promise
       if (name === undefined) {
         await new Promise<void>((resolve) => {
           wake = resolve;
-          ended.signal.addEventListener('abort', () => resolve(), { once: true });
         });
         continue;
       }
