@@ -40,10 +40,11 @@ export function createSocketFinder(user: number): (client: ClientSocket) => Prom
     const kind = client.protocol.toLowerCase();
     let own = await rowsOf(`/proc/net/${kind}`, client);
     if (own.length === 0) own = await rowsOf(`/proc/net/${kind}6`, client);
-    if (own.length === 0) return { kind: 'none' };
-    if (own.every((row) => row.user !== user)) return { kind: 'other' };
-    const inodes = new Set(own.map(({ inode }) => inode).filter((inode) => inode !== '0'));
-    const pids = await holdersOf(inodes, seen);
+    // A socket that was closed lingers without a holder, and without its user: the kernel says 0 of both.
+    const open = own.filter(({ inode }) => inode !== '0');
+    if (open.length === 0) return { kind: 'none' };
+    if (open.every((row) => row.user !== user)) return { kind: 'other' };
+    const pids = await holdersOf(new Set(open.map(({ inode }) => inode)), seen);
     return pids.length === 0 ? { kind: 'none' } : { kind: 'held', pids };
   };
 }

