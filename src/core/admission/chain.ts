@@ -6,6 +6,7 @@ import type { KubeObject } from '../../api/meta.ts';
 import type { User } from '../../api/user.ts';
 import type { Store } from '../store/store.ts';
 import { withRequester } from './certificate-request.ts';
+import { keepsLimits, withLimitDefaults } from './limits.ts';
 import { keepsSystemNamespaces, namespaceExists } from './namespace.ts';
 import { restrictNode } from './node-restriction.ts';
 import { holdsToPodSecurity } from './pod-security/admit.ts';
@@ -57,11 +58,12 @@ export function createAdmission(deps: AdmissionDeps): Admission {
   const mutators: readonly Mutator[] = [
     namespaceExists,
     withRequester,
+    withLimitDefaults,
     withServiceAccount,
     withTolerations,
     withPriority,
   ];
-  const validators: readonly Validator[] = [keepsSystemNamespaces, restrictNode, holdsToPodSecurity];
+  const validators: readonly Validator[] = [keepsSystemNamespaces, keepsLimits, restrictNode, holdsToPodSecurity];
   return {
     mutate: async (request) => {
       if (request.object === undefined) throw new Error('admission needs an object to change');

@@ -11,7 +11,7 @@ import { toServed, toStorage, toWritten } from './faces.ts';
 import { addressed, born } from './object-meta.ts';
 import { withDefaults } from './defaulting.ts';
 import type { Call, WriteOptions, Written } from './resources.ts';
-import { begun } from './strategy.ts';
+import { begun, settled } from './strategy.ts';
 import { causesOfCreate } from './validate/object.ts';
 import type { Writer } from './writer.ts';
 import { admissionRequest, maxAttempts, rejected } from './writer.ts';
@@ -39,7 +39,10 @@ export async function createObject<Row>(
     const fresh = { uid: writer.uid(), now: rfc3339(writer.clock.now()), random: writer.random(5) };
     const start = begun(type, born(type, toStorage(type, sent), fresh));
     const what = { operation: 'CREATE', old: undefined, dryRun: options.dryRun } as const;
-    const mutated = await writer.admission.mutate(admissionRequest(call, address, { ...what, object: start }));
+    const mutated = settled(
+      type,
+      await writer.admission.mutate(admissionRequest(call, address, { ...what, object: start })),
+    );
     const kept = withValidEntries(mutated, first, (text) => call.warn(text));
     const admitted = writer.verdict(type, kept, undefined);
     const name = admitted.metadata.name ?? '';

@@ -114,6 +114,12 @@ export function begun(type: ResourceType, object: KubeObject): KubeObject {
   return name === 'jobs.batch' ? withJobSelector(reset) : reset;
 }
 
+/** `object` after admission: what its status says of a spec that admission may have changed (a pod's requests). */
+export function settled(type: ResourceType, object: KubeObject): KubeObject {
+  if (storageName(type) !== 'pods') return object;
+  return { ...object, status: { ...fieldsOf(object['status']), qosClass: qosClassOf(object) } };
+}
+
 function statusAtBirth(name: string, object: KubeObject): Readonly<Record<string, unknown>> {
   switch (name) {
     case 'pods':
