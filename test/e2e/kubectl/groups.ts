@@ -10,6 +10,8 @@ interface Check {
   readonly name: string;
   readonly run: (t: ReturnType<typeof toolkit>) => Promise<void>;
   readonly timeoutMs?: number;
+  /** The first kubectl that can: 28 is 1.28. */
+  readonly since?: number;
 }
 
 interface Group {
@@ -107,9 +109,13 @@ export function jobsFor(kubectls: readonly Kubectl[], groups: readonly Group[]):
   const [newest, oldest] = [kubectls.at(-1), kubectls[0]];
   const outer = new Set([newest, oldest].filter((kubectl) => kubectl !== undefined));
   const between = kubectls.filter((kubectl) => !outer.has(kubectl));
+  const job = (kubectl: Kubectl, { name, checks }: Group): Job => {
+    const minor = Number(kubectl.minor.slice('1.'.length));
+    return { kubectl, group: { name, checks: checks.filter(({ since = 0 }) => since <= minor) } };
+  };
   return [
-    ...[...outer].flatMap((kubectl) => groups.map((group) => ({ kubectl, group }))),
-    ...between.flatMap((kubectl) => groups.filter(({ name }) => name === varying).map((group) => ({ kubectl, group }))),
+    ...[...outer].flatMap((kubectl) => groups.map((group) => job(kubectl, group))),
+    ...between.flatMap((kubectl) => groups.filter(({ name }) => name === varying).map((group) => job(kubectl, group))),
   ];
 }
 

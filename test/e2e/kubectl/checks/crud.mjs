@@ -253,7 +253,7 @@ export const checks = {
         await t.ok('label', 'configmap', 'tags', 'a=2', '--overwrite');
         t.equal((await t.json('get', 'configmap', 'tags')).metadata.labels, { a: '2' }, 'labels');
         t.match(await t.ok('label', 'configmap', 'tags', 'a-'), /configmap\/tags unlabeled/);
-        t.match(await t.ok('annotate', 'configmap', 'tags', 'note=hello world'), /configmap\/tags annotated/);
+        t.match(await t.ok('annotate', 'configmap', 'tags', 'note=hello world'), /configmap\/tags annotated?/);
         const { metadata } = await t.json('get', 'configmap', 'tags');
         t.equal([metadata.labels?.a, metadata.annotations.note], [undefined, 'hello world'], 'metadata');
       },

@@ -67,7 +67,8 @@ export const checks = {
         const words = [t.program, '-n', t.ns, 'exec', '-it', p, '--', '/bin/sh', '-c', 'sleep 1; stty size'];
         // `script` gives kubectl a terminal of its own, whose size is set before kubectl starts.
         const command = `stty rows 33 cols 101; exec ${words.map((word) => `'${word}'`).join(' ')}`;
-        await t.run('script', ['-qfec', command, answer]);
+        // Its input stays open: the end of it would be the terminal's.
+        await t.run('sh', ['-c', 'sleep 5 | script -qfec "$1" "$2"', 'sh', command, answer]);
         t.match(readFileSync(answer, 'utf8'), /^33 101\r?$/m, 'the terminal');
       },
     },
