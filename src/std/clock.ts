@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * Time as an argument. This is the one file that reads the machine's clock and sets its timers; everything else is
  * handed a `Clock`, so a test decides what time it is.
@@ -39,7 +41,9 @@ function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       signal?.removeEventListener('abort', onAbort);
       resolve();
     }, ms);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal === undefined) return;
+    setMaxListeners(0, signal); // all that waits in a process may wait for one word to stop
+    signal.addEventListener('abort', onAbort, { once: true });
   });
 }
 

@@ -1,4 +1,5 @@
 /** A clock that a test moves. Timers run in the order of their time, each with the clock at that time. */
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../src/std/clock.ts';
 
 export interface FakeClock extends Clock {
@@ -37,8 +38,10 @@ export function fakeClock(): FakeClock {
           signal?.removeEventListener('abort', onAbort);
           resolve();
         });
-        signal?.addEventListener('abort', onAbort, { once: true });
-        if (signal?.aborted === true) onAbort();
+        if (signal === undefined) return;
+        setMaxListeners(0, signal);
+        signal.addEventListener('abort', onAbort, { once: true });
+        if (signal.aborted) onAbort();
       }),
     pending: () => timers.size,
     advance: async (ms, between = async () => {}) => {
