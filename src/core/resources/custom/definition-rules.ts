@@ -4,12 +4,14 @@
  */
 import type { KubeObject } from '../../../api/meta.ts';
 import { isEstablished } from '../../../api/schema/custom/kind.ts';
-import { hasRules, parseStructural } from '../../../api/schema/custom/structural.ts';
+import { hasRules, parseStructural, partsOf } from '../../../api/schema/custom/structural.ts';
+import type { Structural } from '../../../api/schema/custom/structural.ts';
 import type { FieldCause } from '../../../api/status.ts';
 import { at, equal, fieldsOf, listOf, textOf } from '../../../std/value.ts';
 import type { Fields } from '../../../std/value.ts';
 import { forbiddenField, invalidValue, notSupported, required } from '../validate/causes.ts';
 import { dns1035Label, dnsSubdomain } from '../validate/names.ts';
+import { areTooMany } from './pattern.ts';
 import type { RuleValidator } from './rules.ts';
 import { defaultCauses, schemaCauses } from './schema-rules.ts';
 import { structuralCauses } from './structural-rules.ts';
@@ -21,6 +23,9 @@ const approvalAnnotation = 'api-approved.kubernetes.io';
 export function definitionCauses(definition: KubeObject, rules: RuleValidator | undefined): readonly FieldCause[] {
   const spec = fieldsOf(definition['spec']);
   const names = fieldsOf(spec['names']);
+  if (areTooMany(patternsIn(spec))) {
+    return [invalidValue('spec.versions', '', 'the patterns of the schemas are too large together')];
+  }
   const wanted = `${textOf(names['plural'])}.${textOf(spec['group'])}`;
   const { name } = definition.metadata;
   return [
@@ -38,6 +43,17 @@ export function definitionCauses(definition: KubeObject, rules: RuleValidator | 
       ? [invalidValue('spec.preserveUnknownFields', true, 'must be false')]
       : []),
   ];
+}
+
+/** The patterns that the schemas of all versions declare. */
+function patternsIn(spec: Fields): ReadonlySet<string> {
+  const found = new Set<string>();
+  const walk = (schema: Structural): void => {
+    if (schema.pattern !== '') found.add(schema.pattern);
+    for (const part of partsOf(schema)) walk(part);
+  };
+  for (const version of listOf(spec['versions'])) walk(parseStructural(at(version, 'schema', 'openAPIV3Schema')));
+  return found;
 }
 
 /** What may not change as it did. */

@@ -10,17 +10,37 @@ const maxProgram = 10_000;
 const maxLength = 10_000;
 /** Steps of one match, text times program. Chosen: about a second. */
 const maxSteps = 50_000_000;
-/** Patterns kept compiled. */
-const maxKept = 2_000;
+/** Instructions of all patterns that one definition declares. Chosen: some two seconds of compiling. */
+const maxTogether = 200_000;
+/** Instructions of all patterns kept compiled. Chosen: some hundred megabytes at worst. */
+const maxKept = 1_000_000;
 
 type Compiled = { readonly kind: 'pattern'; readonly re2: RE2JS } | { readonly kind: 'refused'; readonly why: string };
 
 const kept = new Map<string, Compiled>();
+let keptSize = 0;
 
 /** Why `pattern` cannot be used; undefined when it can. */
 export function patternFault(pattern: string): string | undefined {
   const compiled = compile(pattern);
   return compiled.kind === 'refused' ? compiled.why : undefined;
+}
+
+/** Whether all of `patterns` together are more than one definition may declare. Stops compiling when they are. */
+export function areTooMany(patterns: ReadonlySet<string>): boolean {
+  let size = 0;
+  for (const pattern of patterns) {
+    const compiled = compile(pattern);
+    size += compiled.kind === 'refused' ? pattern.length : compiled.re2.programSize();
+    if (size > maxTogether) return true;
+  }
+  return false;
+}
+
+/** Steps that matching `text` may take. */
+export function matchSteps(pattern: string, text: string): number {
+  const compiled = compile(pattern);
+  return compiled.kind === 'refused' ? 0 : text.length * compiled.re2.programSize();
 }
 
 /** Whether `pattern` is found in `text`. False also for what would take too long, or cannot be used. */
@@ -35,7 +55,11 @@ function compile(pattern: string): Compiled {
   const before = kept.get(pattern);
   if (before !== undefined) return before;
   const made = compileNew(pattern);
-  if (kept.size >= maxKept) kept.clear();
+  keptSize += made.kind === 'pattern' ? made.re2.programSize() : pattern.length;
+  if (keptSize > maxKept) {
+    kept.clear();
+    keptSize = 0;
+  }
   kept.set(pattern, made);
   return made;
 }

@@ -10,10 +10,12 @@ import type { Fields } from '../../../std/value.ts';
 import { invalidValue, required, tooLong } from '../validate/causes.ts';
 import { hasFormat } from './formats.ts';
 import { goNumber } from './go-number.ts';
-import { matchesPattern } from './pattern.ts';
+import { matchSteps, matchesPattern } from './pattern.ts';
 
 /** Schemas looked at for one object, each as often as it is. Chosen: some seconds at worst, and then the object is refused. */
 const maxVisits = 5_000_000;
+/** Steps of matching that count as one look at a schema: all strings of an object share one budget. */
+const stepsPerVisit = 100;
 /** Causes that one answer names. Chosen: more than anybody reads. */
 const maxCauses = 200;
 
@@ -125,7 +127,11 @@ function visitString(schema: Structural, value: string, { path }: At, walk: Walk
   }
   const say = (text: string): void => void walk.causes.push(invalidValue(path, value, `${path} in body ${text}`));
   if (minLength !== undefined && characters(value) < minLength) say(`should be at least ${minLength} chars long`);
-  if (pattern !== '' && !matchesPattern(pattern, value)) say(`should match '${pattern}'`);
+  if (pattern !== '') {
+    walk.visits.left -= matchSteps(pattern, value) / stepsPerVisit;
+    if (walk.visits.left < 0) return;
+    if (!matchesPattern(pattern, value)) say(`should match '${pattern}'`);
+  }
   if (format !== '' && !hasFormat(format, value)) {
     walk.causes.push(typeInvalid(path, value, `${path} in body must be of type ${format}: ${JSON.stringify(value)}`));
   }

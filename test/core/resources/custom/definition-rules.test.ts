@@ -287,6 +287,14 @@ describe('a schema', () => {
     );
   });
 
+  test('with more patterns than anybody compiles in time is refused before they are', () => {
+    const property = (index: number): object => ({ type: 'string', pattern: `(?:[a-z${index}]?){1000}` });
+    const properties = Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`p${index}`, property(index)]));
+    expect(said(cronTab({ schema: schemaOf({ type: 'object', properties }) }))).toEqual([
+      'spec.versions: Invalid value: "": the patterns of the schemas are too large together',
+    ]);
+  });
+
   test('whose defaults multiply is refused in no time', () => {
     let items: object = { type: 'string', default: 'x' };
     for (let level = 0; level < 12; level++) {

@@ -178,6 +178,14 @@ describe('a value', () => {
     ).toHaveLength(1);
   });
 
+  test('with more text than its patterns can be run on in time is refused as a whole', () => {
+    const list = { type: 'array', items: { type: 'string', pattern: '^(?:[a-z]?){1000}$' } };
+    const value = Array.from({ length: 1_000 }, (_, index) => `${'a'.repeat(2_000)}${index}`);
+    expect(said(list, value)).toEqual([
+      '<nil>: Invalid value: "": the object is too large to be checked against the schema of its kind',
+    ]);
+  });
+
   test.for(['^(a+)+$', '^(a|aa)+$', '(x+x+)+y', '^([a-zA-Z0-9]+\\s?)*$'])(
     'the pattern %s takes no longer for a hostile text',
     (pattern) => {
