@@ -22,6 +22,7 @@ import {
   storageClassChecks,
 } from './cluster.ts';
 import { configMapChecks, secretChecks } from './config.ts';
+import { limitRangeChecks } from './limit-range.ts';
 import { networkPolicyChecks } from './network-policy.ts';
 import { podChecks, templateCauses } from './pod.ts';
 import { clusterRoleBindingChecks, clusterRoleChecks, roleBindingChecks, roleChecks } from './rbac.ts';
@@ -46,6 +47,7 @@ const checks: ReadonlyMap<string, KindChecks> = new Map<string, KindChecks>([
   ['nodes', nodeChecks],
   ['persistentvolumes', persistentVolumeChecks],
   ['persistentvolumeclaims', claimChecks],
+  ['limitranges', limitRangeChecks],
   ['resourcequotas', quotaChecks],
   ['deployments.apps', deploymentChecks],
   ['replicasets.apps', replicaSetChecks],
