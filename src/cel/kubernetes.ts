@@ -1,3 +1,4 @@
+import { compilePattern } from '../std/pattern.ts';
 import { functionsOf, type Environment } from './environment.ts';
 import { addressTypes, addresses } from './library/address.ts';
 import { authorizerTypes, authorizers } from './library/authorizer.ts';
@@ -12,10 +13,9 @@ import { semver, semverTypes } from './library/semver.ts';
 import { sets } from './library/sets.ts';
 import { strings } from './library/strings.ts';
 import { urls, urlTypes } from './library/url.ts';
-import { compilePattern } from './library/pattern.ts';
 import { parseDuration, parseTimestamp } from './time.ts';
 import type { Type } from './types.ts';
-import { Failure, type Value } from './values.ts';
+import type { Value } from './values.ts';
 
 /**
  * All functions that the Kubernetes API gives to expressions, as of 1.33: the language's own, optionals, two-variable
@@ -53,7 +53,7 @@ function invalidLiteral(name: string, value: Value): boolean {
   if (typeof value !== 'string') return false;
   if (name === 'duration') return parseDuration(value) === undefined;
   if (name === 'timestamp') return parseTimestamp(value) === undefined;
-  return name === 'matches' && compilePattern(value) instanceof Failure;
+  return name === 'matches' && compilePattern(value).kind === 'refused';
 }
 
 /**
