@@ -26,8 +26,12 @@ beforeAll(async () => {
   up = await startUp(['--nodes', '0']);
   newer = databaseUrl(up.home).replace('/gatehouse?', '/newer?');
   await runSql(databaseUrl(up.home), 'create database newer');
-  await runSql(newer, 'create table gatehouse_migrations (number int primary key, name text, applied_at timestamptz)');
-  await runSql(newer, `insert into gatehouse_migrations values (9999, '9999_of_tomorrow.sql', now())`);
+  await runSql(newer, 'create schema drizzle');
+  await runSql(newer, 'create table drizzle.__drizzle_migrations (id serial, hash text, created_at bigint)');
+  await runSql(
+    newer,
+    `insert into drizzle.__drizzle_migrations (hash, created_at) values ('of tomorrow', 4102444800000)`,
+  );
 });
 
 afterAll(async () => {
@@ -65,7 +69,7 @@ describe('what a person has to mend is one line that says what to do, and exit c
       {
         wrong: `${command}: the database's schema is newer than the program`,
         args: () => [command, '--home', join(folder, command), '--port', '0', '--database-url', newer],
-        says: /set up by a newer version of gatehouse \(migration 9999\): run that version, or another database/,
+        says: /set up by a newer version of gatehouse: run that version, or another database/,
       },
     ]),
     {

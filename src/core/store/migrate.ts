@@ -1,10 +1,14 @@
 /**
- * Brings a database to the schema of this program: numbered SQL files, each applied once, in order, forward only. Whoever
- * comes second waits at an advisory lock and finds everything done.
+ * Brings a database to the schema of this program: the SQL files that migrations/meta/_journal.json lists, each applied once,
+ * in order, forward only, by drizzle's migrator. What that lacks is here: an advisory lock, so that whoever comes second
+ * waits and finds everything done, and a refusal of a database that a newer program has set up.
  */
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { DrizzleQueryError } from 'drizzle-orm';
+import { readMigrationFiles, type MigrationMeta } from 'drizzle-orm/migrator';
+import { drizzle } from 'drizzle-orm/node-postgres';
+import { migrate as applyMissing } from 'drizzle-orm/node-postgres/migrator';
 import { Client } from 'pg';
 import { answeredError, DatabaseUnusable } from './outage.ts';
 
@@ -16,53 +20,63 @@ const migrationMs = 300_000;
 /** Any number that others who use the same database would not pick: 'gate' in ASCII. */
 const lockId = 0x67617465;
 
-interface Migration {
-  readonly number: number;
-  readonly name: string;
-  readonly sql: string;
-}
+/** Where drizzle notes what has been applied. */
+const appliedTable = 'drizzle.__drizzle_migrations';
 
 /**
  * Makes the database at `url` ready for this program. Safe to run from several processes at once. Throws
  * DatabaseUnusable when it is unreachable, too old, or was migrated by a newer version.
  */
 export async function migrate(url: string, folder: string = migrationsFolder()): Promise<void> {
-  const migrations = await readMigrations(folder);
+  const known = readMigrationFiles({ migrationsFolder: folder });
   const client = await connect(url);
   try {
     await checkVersion(client);
     await client.query(`select pg_advisory_lock(${lockId})`);
-    await client.query(
-      `create table if not exists gatehouse_migrations (
-         number int primary key, name text not null, applied_at timestamptz not null default now())`,
-    );
-    const { rows } = await client.query<{ number: number }>('select number from gatehouse_migrations');
-    const applied = new Set(rows.map((row) => row.number));
-    const newest = Math.max(0, ...applied);
-    if (newest > Math.max(0, ...migrations.map((migration) => migration.number))) {
-      throw new DatabaseUnusable(
-        'schema-newer',
-        `the database was set up by a newer version of gatehouse (migration ${newest}): run that version, or another database`,
-      );
-    }
-    for (const migration of migrations) if (!applied.has(migration.number)) await apply(client, migration);
+    await adoptOlderRecord(client, known);
+    await refuseNewer(client, known);
+    await applyMissing(drizzle({ client }), { migrationsFolder: folder });
   } catch (error) {
-    throw asUnusable(error);
+    throw asUnusable(error instanceof DrizzleQueryError ? error.cause : error);
   } finally {
     await client.end();
   }
 }
 
-async function apply(client: Client, { number, name, sql }: Migration): Promise<void> {
+/** Migrations are known by the instant they were written at: one that this program has not comes from a later one. */
+async function refuseNewer(client: Client, known: readonly MigrationMeta[]): Promise<void> {
+  if (!(await isTable(client, appliedTable))) return;
+  const { rows } = await client.query<{ newest: string | null }>(
+    `select max(created_at) as newest from ${appliedTable}`,
+  );
+  if (Number(rows[0]?.newest ?? 0) <= Math.max(...known.map(({ folderMillis }) => folderMillis))) return;
+  throw new DatabaseUnusable(
+    'schema-newer',
+    'the database was set up by a newer version of gatehouse: run that version, or another database',
+  );
+}
+
+/** The first databases kept their own list, by number. It is carried over, once. */
+async function adoptOlderRecord(client: Client, known: readonly MigrationMeta[]): Promise<void> {
+  if (!(await isTable(client, 'gatehouse_migrations'))) return;
+  const { rows } = await client.query<{ number: number }>('select number from gatehouse_migrations');
+  const applied = known.filter((_, index) => rows.some(({ number }) => number === index + 1));
   await client.query('begin');
-  try {
-    await client.query(sql);
-    await client.query('insert into gatehouse_migrations (number, name) values ($1, $2)', [number, name]);
-    await client.query('commit');
-  } catch (error) {
-    await client.query('rollback');
-    throw new DatabaseUnusable('refused', `migration ${name} failed: ${messageOf(error)}`, error);
-  }
+  await client.query('create schema if not exists drizzle');
+  await client.query(
+    `create table if not exists ${appliedTable} (id serial primary key, hash text not null, created_at bigint)`,
+  );
+  await client.query(`insert into ${appliedTable} (hash, created_at) select * from unnest($1::text[], $2::int8[])`, [
+    applied.map(({ hash }) => hash),
+    applied.map(({ folderMillis }) => folderMillis),
+  ]);
+  await client.query('drop table gatehouse_migrations');
+  await client.query('commit');
+}
+
+async function isTable(client: Client, name: string): Promise<boolean> {
+  const { rows } = await client.query<{ found: string | null }>('select to_regclass($1) as found', [name]);
+  return rows[0]?.found !== null;
 }
 
 async function connect(url: string): Promise<Client> {
@@ -115,22 +129,11 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-async function readMigrations(folder: string): Promise<readonly Migration[]> {
-  const names = (await readdir(folder)).filter((name) => /^\d{4}_[a-z0-9_]+\.sql$/.test(name)).toSorted();
-  return Promise.all(
-    names.map(async (name) => ({
-      number: Number(name.slice(0, 4)),
-      name,
-      sql: await readFile(join(folder, name), 'utf8'),
-    })),
-  );
-}
-
 /** The package's `migrations` folder: beside src when run from source, one further up when run from dist. */
 function migrationsFolder(): string {
   for (let at = import.meta.dirname; at !== dirname(at); at = dirname(at)) {
     const folder = join(at, 'migrations');
-    if (existsSync(join(folder, '0001_store.sql'))) return folder;
+    if (existsSync(join(folder, 'meta', '_journal.json'))) return folder;
   }
   throw new DatabaseUnusable(
     'refused',

@@ -1,3 +1,4 @@
+import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { createStore } from '../../../src/core/store/create-store.ts';
 import { migrate } from '../../../src/core/store/migrate.ts';
@@ -214,11 +215,28 @@ test('what was answered committed survives kill -9 of Postgres, and the store go
 test('a database of a newer program is refused with a message that says so', async () => {
   const url = await postgres.createDatabase();
   await migrate(url);
-  await runSql(url, `insert into gatehouse_migrations (number, name) values (9999, 'later')`);
+  await runSql(url, `insert into drizzle.__drizzle_migrations (hash, created_at) values ('later', 4102444800000)`);
   await expect(migrate(url)).rejects.toMatchObject({
     why: 'schema-newer',
     message: expect.stringContaining('newer version'),
   });
+});
+
+test('several that come at once find one schema, and each migration noted once', async () => {
+  const url = await postgres.createDatabase();
+  await Promise.all([migrate(url), migrate(url), migrate(url)]);
+  const noted = await runSql(url, 'select created_at from drizzle.__drizzle_migrations');
+  expect(noted).toHaveLength(readMigrationFiles({ migrationsFolder: 'migrations' }).length);
+});
+
+test('the list of migrations that first databases kept is carried over, and none is applied again', async () => {
+  const url = await postgres.createDatabase();
+  await migrate(url);
+  await runSql(url, 'create table gatehouse_migrations as select id as number from drizzle.__drizzle_migrations');
+  await runSql(url, 'drop schema drizzle cascade');
+  await migrate(url);
+  expect(await runSql(url, 'select from drizzle.__drizzle_migrations')).toHaveLength(3);
+  expect(await runSql(url, `select to_regclass('gatehouse_migrations') as old`)).toEqual([{ old: null }]);
 });
 
 test('a database that is not there is refused with a message of one line', async () => {
