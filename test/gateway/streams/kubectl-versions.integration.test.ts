@@ -64,13 +64,14 @@ describe.runIf(isHere).each(isHere ? findKubectls() : [])('kubectl $version', ({
 
   test('exec of a program that ends without reading its input', async () => {
     const child = start('exec', '-i', 'web', '-c', 'main', '--', 'sh', '-c', 'echo done');
+    const closed = once(child, 'close'); // which may come before it is asked to
     child.stdin.on('error', () => {});
     child.stdin.write(Buffer.alloc(2_000_000));
     let out = '';
     child.stdout.on('data', (part) => (out += String(part)));
     await vi.waitFor(() => expect(out).toBe('done\n'), 20_000);
     child.stdin.end();
-    await once(child, 'close');
+    await closed;
     expect(lab.opened.sessions).toBe(0);
   });
 
