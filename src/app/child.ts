@@ -33,8 +33,8 @@ export interface Child extends Running {
   said(): string;
 }
 
-// How long a child gets to stop by itself: more than an agent gives its pods.
-const stopDeadlineMs = 8_000;
+// How long a child gets to stop by itself: an agent takes its pods away by dozens of programs, on a machine that may be busy.
+const stopDeadlineMs = 15_000;
 const backoffMs = { first: 250, most: 10_000, forgiveAfter: 30_000 };
 
 /** Starts the child now; `onReady` tells when it serves. */

@@ -115,8 +115,8 @@ export async function startNode(options: NodeOptions): Promise<NodeProcess> {
       notEnforced,
       stop,
       stopPods: async () => {
-        await agent.stopPods();
-        await dataPlane?.stopAndClean();
+        await agent.stopPods().catch((error: unknown) => log.warn('pods stay', { error }));
+        await dataPlane?.stopAndClean().catch((error: unknown) => log.warn('rules stay', { error }));
       },
     };
   } catch (error) {

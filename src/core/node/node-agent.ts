@@ -128,7 +128,12 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       ended.abort();
       await Promise.all([...workers.values()].map((worker) => worker.stop()));
       const { sandboxes } = await runtime.list();
-      await Promise.all(sandboxes.map(({ id }) => runtime.removeSandbox(id)));
+      // One that resists must not keep the others, nor what is stopped after them.
+      await Promise.all(
+        sandboxes.map(({ id }) =>
+          runtime.removeSandbox(id).catch((error: unknown) => log.warn('a pod is not taken away', { pod: id, error })),
+        ),
+      );
     },
     stop: async () => {
       ended.abort();

@@ -394,6 +394,15 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
   }
 
   const running = run();
+  /** A container that takes its grace period does not hold up the agent: the next one goes on with it. */
+  const waitForEnd = async (): Promise<void> => {
+    let cancel = (): void => {};
+    const enough = new Promise<void>((resolve) => {
+      cancel = clock.after(stopWaitMs, resolve);
+    });
+    await Promise.race([running, enough]).finally(() => cancel());
+  };
+  let stopped: Promise<void> | undefined;
   return {
     update: (next) => {
       const before = pod.metadata.deletionGracePeriodSeconds;
@@ -409,12 +418,8 @@ export function startPodWorker(first: Pod, deps: PodWorkerDeps, onGone: () => vo
       ended.abort();
       wake();
       probes.stopAll();
-      // A container that takes its grace period does not hold up the agent: the next one goes on with it.
-      let cancel = (): void => {};
-      const enough = new Promise<void>((resolve) => {
-        cancel = clock.after(stopWaitMs, resolve);
-      });
-      await Promise.race([running, enough]).finally(() => cancel());
+      stopped ??= waitForEnd(); // told twice, it waits once
+      await stopped;
     },
   };
 }

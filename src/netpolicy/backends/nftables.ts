@@ -138,11 +138,15 @@ class Nftables implements DataPlane {
   async stop({ leaveRules }: { readonly leaveRules: boolean }): Promise<void> {
     this.#stopping.abort();
     await this.#watching;
-    if (!leaveRules) await this.#nft.transact([`add table inet ${this.#table}`, `delete table inet ${this.#table}`]);
+    if (!leaveRules) {
+      await this.#write().catch(() => {}); // refused, once what is under way is over: that would bring the table back
+      await this.#nft.transact([`add table inet ${this.#table}`, `delete table inet ${this.#table}`]);
+    }
     this.#nft.stop();
   }
 
   async #commit(): Promise<void> {
+    if (this.#stopping.signal.aborted) throw new Error('the data plane was stopped');
     const wanted = renderTable({
       pods: [...this.#pods.values()],
       view: this.#view,
