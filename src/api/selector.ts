@@ -3,6 +3,7 @@
  * Both become requirements that must all hold. Source: Kubernetes API concepts, "Labels and selectors"; messages as
  * the API words them.
  */
+import { dnsSubdomainFormat, namePartFormat } from '../std/name-format.ts';
 import { badRequest } from './status.ts';
 import type { LabelSelector } from './types/meta.ts';
 
@@ -116,8 +117,8 @@ function takeSet(peek: () => string, take: () => string, fail: (found: string, e
   }
 }
 
-const namePart = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
-const prefixPart = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const namePart = namePartFormat.pattern;
+const prefixPart = dnsSubdomainFormat.pattern;
 
 /** Whether `key` may be a label key: an optional DNS name and a slash, then at most 63 characters. */
 export function isLabelKey(key: string): boolean {

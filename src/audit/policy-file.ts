@@ -5,6 +5,7 @@
 import { parseDocument } from 'yaml';
 import { StatusError } from '../api/status.ts';
 import type { GroupResources, PolicyRule } from '../api/types/audit.ts';
+import { dnsSubdomainFormat } from '../std/name-format.ts';
 import { compilePolicy, levels, stages } from './policy.ts';
 import type { AuditPolicy } from './policy.ts';
 
@@ -104,14 +105,12 @@ function readManaged(from: Members, prefix: string): { readonly omitManagedField
   return { omitManagedFields: value };
 }
 
-const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-
 function readResources(value: unknown, path: string): GroupResources {
   const entry = members(value, path);
   onlyKnown(entry, `${path}.`, ['group', 'resources', 'resourceNames']);
   const group = entry['group'] ?? '';
   if (typeof group !== 'string') throw wrong(`${path}.group`, 'must be a string');
-  if (group !== '' && (group.length > 253 || !dnsSubdomain.test(group))) {
+  if (group !== '' && (group.length > 253 || !dnsSubdomainFormat.pattern.test(group))) {
     throw wrong(`${path}.group`, 'must be a lower case DNS subdomain');
   }
   const resources = strings(entry['resources'], `${path}.resources`);

@@ -1,3 +1,11 @@
+import {
+  dns1035LabelFormat,
+  dnsLabelFormat,
+  dnsSubdomainFormat,
+  labelValueFormat,
+  namePartFormat,
+  type NameFormat,
+} from '../../std/name-format.ts';
 import type { Functions } from '../environment.ts';
 import { parseDate, parseTimestamp } from '../time.ts';
 import { listOf, optionalOf, string } from '../types.ts';
@@ -17,46 +25,11 @@ interface Format {
 const kind = opaqueKind<Format>('kubernetes.NamedFormat', (a, b) => a === b);
 export const formatTypes = new Map([['kubernetes.NamedFormat', kind.type]]);
 
-const spelled = (what: string, example: string, pattern: string): string =>
-  `${what} (e.g. ${example}, regex used for validation is '${pattern}')`;
-const label = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
-const subdomain = `${label}(\\.${label})*`;
-const letterLabel = '[a-z]([-a-z0-9]*[a-z0-9])?';
-const name = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
-const value = `(${name})?`;
-
-const labelText = spelled(
-  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
-  "'my-name',  or '123-abc'",
-  label,
-);
-const subdomainText = spelled(
-  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
-  "'example.com'",
-  subdomain,
-);
-const letterText = spelled(
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
-  "'my-name',  or 'abc-123'",
-  letterLabel,
-);
-const nameText = spelled(
-  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
-  "'MyName',  or 'my.name',  or '123-abc'",
-  name,
-);
-const valueText = spelled(
-  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
-  "'MyValue',  or 'my_value',  or '12345'",
-  value,
-);
-
-/** These patterns have no repetition inside a repetition that could start in two ways, so the engine's own matching is linear. */
 const held =
-  (pattern: RegExp, text: string, limit: number) =>
+  ({ pattern, limit, text }: NameFormat) =>
   (given: string): string[] => [
     ...(given.length > limit ? [`must be no more than ${limit} bytes`] : []),
-    ...(pattern.test(given.slice(0, 1000)) && given.length <= 1000 ? [] : [text]),
+    ...(given.length <= 1000 && pattern.test(given) ? [] : [text]),
   ];
 /** What may be the beginning of a generated name: a dash at its end is not the last character. */
 const prefix =
@@ -64,17 +37,17 @@ const prefix =
   (text: string): string[] =>
     check(text.length > 1 && text.endsWith('-') ? `${text.slice(0, -1)}a` : text);
 
-const dnsLabel = held(new RegExp(`^${label}$`), labelText, 63);
-const dnsSubdomain = held(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/, subdomainText, 253);
-const dnsLetterLabel = held(new RegExp(`^${letterLabel}$`), letterText, 63);
-const namePart = held(new RegExp(`^${name}$`), nameText, 63);
+const dnsLabel = held(dnsLabelFormat);
+const dnsSubdomain = held(dnsSubdomainFormat);
+const dnsLetterLabel = held(dns1035LabelFormat);
+const namePart = held(namePartFormat);
 
 function qualifiedName(text: string): string[] {
   const parts = text.split('/');
   const [first = '', second] = parts;
   if (parts.length > 2) {
     return [
-      `a qualified name ${nameText.replace('name part ', '')} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+      `a qualified name ${namePartFormat.text.replace('name part ', '')} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
     ];
   }
   const part = second ?? first;
@@ -100,7 +73,7 @@ const formats: Readonly<Record<string, Format>> = {
   dns1123LabelPrefix: { problems: prefix(dnsLabel), size: 30 },
   dns1123SubdomainPrefix: { problems: prefix(dnsSubdomain), size: 60 },
   dns1035LabelPrefix: { problems: prefix(dnsLetterLabel), size: 30 },
-  labelValue: { problems: held(new RegExp(`^${value}$`), valueText, 63), size: 40 },
+  labelValue: { problems: held(labelValueFormat), size: 40 },
   uri: {
     problems: (text) => {
       const parsed = parseUrl(text);

@@ -1,16 +1,13 @@
 /** How names, labels and ports are spelled, each with the text that says so. Source: apimachinery, util/validation. */
-import { isLabelKey, isLabelValue } from '../../../api/selector.ts';
-
-const labelText =
-  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const subdomainText =
-  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-const dns1035Text =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-const qualifiedText =
-  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-const valueText =
-  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+import { isLabelKey } from '../../../api/selector.ts';
+import {
+  dns1035LabelFormat,
+  dnsLabelFormat,
+  dnsSubdomainFormat,
+  labelValueFormat,
+  namePartFormat,
+  type NameFormat,
+} from '../../../std/name-format.ts';
 
 /** Why a text is not of a spelling; undefined when it is. */
 export type Spelling = (text: string) => string | undefined;
@@ -19,23 +16,21 @@ function atMost(limit: number): string {
   return `must be no more than ${limit} characters`;
 }
 
+function spelled({ pattern, limit, text }: NameFormat): Spelling {
+  return (given) => {
+    if (given.length > limit) return atMost(limit);
+    return pattern.test(given) ? undefined : text;
+  };
+}
+
 /** A DNS label: at most 63 characters. */
-export const dnsLabel: Spelling = (text) => {
-  if (text.length > 63) return atMost(63);
-  return /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(text) ? undefined : labelText;
-};
+export const dnsLabel = spelled(dnsLabelFormat);
 
 /** DNS labels joined by dots: at most 253 characters. */
-export const dnsSubdomain: Spelling = (text) => {
-  if (text.length > 253) return atMost(253);
-  return /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text) ? undefined : subdomainText;
-};
+export const dnsSubdomain = spelled(dnsSubdomainFormat);
 
 /** A DNS label that begins with a letter, as service names do. */
-export const dns1035Label: Spelling = (text) => {
-  if (text.length > 63) return atMost(63);
-  return /^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(text) ? undefined : dns1035Text;
-};
+export const dns1035Label = spelled(dns1035LabelFormat);
 
 /** What may stand as one segment of a path. */
 export const pathSegment: Spelling = (text) => {
@@ -45,13 +40,10 @@ export const pathSegment: Spelling = (text) => {
 };
 
 /** A label key, or another name with an optional domain before a slash. */
-export const qualifiedName: Spelling = (text) => (isLabelKey(text) ? undefined : qualifiedText);
+export const qualifiedName: Spelling = (text) => (isLabelKey(text) ? undefined : namePartFormat.text);
 
 /** A label's value. */
-export const labelValue: Spelling = (text) => {
-  if (text.length > 63) return atMost(63);
-  return isLabelValue(text) ? undefined : valueText;
-};
+export const labelValue = spelled(labelValueFormat);
 
 /** The name of a port: at most 15 of a-z, 0-9 and '-', a letter among them. */
 export const portName: Spelling = (text) => {
