@@ -1,4 +1,7 @@
-/** Sizes of terminals, as clients tell them: `{"Width":80,"Height":24}`. Pure. */
+/**
+ * Sizes of terminals, as clients tell them: `{"Width":80,"Height":24}`, the names in any case, for upstream reads them so
+ * and the official JavaScript client writes them small. Pure.
+ */
 
 export interface TerminalSize {
   readonly columns: number;
@@ -9,10 +12,10 @@ export interface TerminalSize {
 export function readTerminalSize(text: string): TerminalSize | undefined {
   try {
     const size: unknown = JSON.parse(text);
-    if (typeof size === 'object' && size !== null && 'Width' in size && 'Height' in size) {
-      const { Width: columns, Height: rows } = size;
-      if (isCells(columns) && isCells(rows)) return { columns, rows };
-    }
+    if (typeof size !== 'object' || size === null) return undefined;
+    const told = new Map(Object.entries(size).map(([name, value]) => [name.toLowerCase(), value as unknown]));
+    const [columns, rows] = [told.get('width'), told.get('height')];
+    if (isCells(columns) && isCells(rows)) return { columns, rows };
   } catch {
     // No JSON: no size.
   }
