@@ -1,6 +1,6 @@
 /**
- * The order of a merged list. A client sends the order it knows (`$setElementOrder/…`); what only the server knows
- * keeps its place relative to the live list as well as it can.
+ * The order of a merged list. A client sends the order it knows (`$setElementOrder/…`, else the list of its patch); what
+ * only the server knows keeps its place relative to the live list as well as it can.
  * Source: Kubernetes strategic merge patch, "$setElementOrder".
  */
 

@@ -4,7 +4,7 @@
  *
  *   $patch: replace | delete | merge     on an object, or as an element of a merging list
  *   $deleteFromPrimitiveList/FIELD       takes values out of a merging list of scalars
- *   $setElementOrder/FIELD               the order the client wants
+ *   $setElementOrder/FIELD               the order the client wants; without it, that of the list in the patch
  *   $retainKeys                          fields that stay; all others of the object go
  *
  * Source: Kubernetes design "strategic merge patch" and its behaviour in kube-apiserver.
@@ -73,7 +73,7 @@ function mergeList(old: readonly unknown[], patch: readonly unknown[], shape: Me
   if (mergeKey === undefined) {
     const merged: unknown[] = [...old];
     for (const value of patch) if (!merged.some((present) => equal(present, value))) merged.push(value);
-    return merged;
+    return inElementOrder(merged, { wanted: patch, live: old, keyOf: scalar });
   }
   if (patch.some((element) => isFields(element) && element[directive] === 'replace')) {
     return patch.filter((element) => !isFields(element) || element[directive] === undefined).map(cleanedValue);
@@ -96,7 +96,8 @@ function mergeList(old: readonly unknown[], patch: readonly unknown[], shape: Me
       else merged[index] = next;
     }
   }
-  return merged;
+  const wanted = patch.filter((element) => isFields(element) && element[directive] === undefined);
+  return inElementOrder(merged, { wanted, live: old, keyOf: keyBy(mergeKey) });
 }
 
 /** `original` with only the fields that $retainKeys names, if the patch has it. */
@@ -133,9 +134,7 @@ function putInOrder(
   const merged = result.get(at.field);
   if (!Array.isArray(at.wanted)) throw badRequest(`${setOrder}${at.field} is a list`);
   if (!Array.isArray(merged) || at.shape?.merges !== true) return;
-  const mergeKey = at.shape.mergeKey;
-  const keyOf = (element: unknown): unknown =>
-    mergeKey !== undefined && isFields(element) ? scalar(element[mergeKey]) : scalar(element);
+  const keyOf = keyBy(at.shape.mergeKey);
   const known = new Set(at.wanted.map(keyOf));
   const patched = Array.isArray(at.patch[at.field]) ? (at.patch[at.field] as readonly unknown[]) : []; // checked just before
   const stray = patched.find(
@@ -146,6 +145,11 @@ function putInOrder(
   }
   const before = at.original[at.field];
   result.set(at.field, inElementOrder(merged, { wanted: at.wanted, live: Array.isArray(before) ? before : [], keyOf }));
+}
+
+/** What names an element of a merging list: its merge key, or the value itself. */
+function keyBy(mergeKey: string | undefined): (element: unknown) => unknown {
+  return (element) => (mergeKey !== undefined && isFields(element) ? scalar(element[mergeKey]) : scalar(element));
 }
 
 function scalar(value: unknown): unknown {

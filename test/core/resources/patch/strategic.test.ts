@@ -48,7 +48,18 @@ describe('strategic merge patch', () => {
     {
       guarantees: 'lists merge by their key',
       patch: { containers: [{ name: 'a', image: 'a:2' }, { name: 'c' }] },
-      gives: { containers: [{ ...two.containers[0], image: 'a:2' }, { name: 'b' }, { name: 'c' }] },
+      gives: { containers: [{ ...two.containers[0], image: 'a:2' }, { name: 'c' }, { name: 'b' }] },
+    },
+    {
+      guarantees: 'what is new to a list comes before what only the server has, as the patch alone gives an order',
+      patch: { containers: [{ name: 'c' }, { name: 'b', image: 'b:2' }] },
+      gives: { containers: [{ name: 'c' }, two.containers[0], { name: 'b', image: 'b:2' }] },
+    },
+    {
+      guarantees: 'so do scalars',
+      original: { metadata: { finalizers: ['s', 'a'] } },
+      patch: { metadata: { finalizers: ['new', 'a'] } },
+      gives: { metadata: { finalizers: ['new', 's', 'a'] } },
     },
     {
       guarantees: 'an element is deleted by its key',
