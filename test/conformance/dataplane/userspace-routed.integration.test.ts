@@ -33,7 +33,13 @@ if (process.env[marker] === undefined) {
     test('the contract holds in a network made for it', { timeout: 120_000 }, async () => {
       const root = join(import.meta.dirname, '../../..');
       const suite = 'test/conformance/dataplane/userspace-routed.integration.test.ts';
-      const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project=integration', suite];
+      const vitest = [
+        join(root, 'node_modules/vitest/vitest.mjs'),
+        'run',
+        '--configLoader=runner',
+        '--project=integration',
+        suite,
+      ];
       const [program, ...args] = ['unshare', '--net', process.execPath, ...vitest];
       const child = spawn(program, args, {
         cwd: root,
